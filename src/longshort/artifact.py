@@ -1,0 +1,219 @@
+"""The run directory: the unit of exchange between training, prediction, serving and export.
+
+The format is specified in docs/run-directory.md. Every file is written beside its place and then moved there, and the
+manifest, which lists the checksum of every other file, comes last: a directory without one is an unfinished run.
+Nothing in it is code, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from longshort.errors import InputError
+
+FORMAT = "longshort-run"
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+CONFIG = "config.json"
+CHECKPOINTS = "checkpoints"
+
+Json = Any
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a run depends on."""
+    import platform
+    from importlib.metadata import version
+
+    names = ("longshort", "torch", "lightning", "numpy", "polars")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that at any moment it is there whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def to_json(value: Json) -> bytes:
+    """JSON as longshort writes it: indented, UTF-8, NaN refused."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+class RunDirectory:
+    """One run on disk.
+
+    `RunDirectory.create` begins one, `RunDirectory.open` reads a finished one and refuses whatever is not as it was
+    written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the training keeps what it needs to be resumed; gone when the run is finished."""
+        return self.path / CHECKPOINTS
+
+    @classmethod
+    def create(cls, path: str | Path, *, config: Mapping[str, Json], resume: bool, overwrite: bool) -> RunDirectory:
+        """Begin a run, or take up an unfinished one.
+
+        Args:
+            path: a folder that does not exist yet, is empty, or holds a run.
+            config: settings of the run, written to config.json; a resumed run must have the same.
+            resume: take up an unfinished run.
+            overwrite: remove the run that is there.
+
+        Raises:
+            InputError: the folder cannot be written, holds something else, or holds a run and neither `resume` nor
+                `overwrite` says what to do.
+        """
+        run = cls(Path(path))
+        present = run._entries()
+        if overwrite and CONFIG in present:
+            run._remove()
+            present = set()
+        if MANIFEST in present:
+            raise InputError(f"{path} holds a finished run: choose another folder, or pass --overwrite to replace it")
+        if CONFIG in present:
+            if not resume:
+                raise InputError(
+                    f"{path} holds an unfinished run: pass --resume to go on with it, or --overwrite to start again"
+                )
+            run._check_same(config)
+            return run
+        if present:
+            raise InputError(f"{path} holds other files ({sorted(present)[0]}, …): choose a new or an empty folder")
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+            run.write_json(CONFIG, dict(config))
+        except OSError as error:
+            raise InputError(f"cannot write to {path}: {error.strerror or error}; choose another folder") from None
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunDirectory:
+        """Open a finished run.
+
+        Raises:
+            InputError: it is not a run, not finished, of a newer format, or one of its files is missing or changed.
+        """
+        run = cls(Path(path))
+        present = run._entries(must_exist=True)
+        if MANIFEST not in present:
+            if CONFIG in present:
+                raise InputError(f"{path} is an unfinished run: go on with `longshort fit … -o {path} --resume`")
+            raise InputError(f"{path} is not a run directory: it has no {MANIFEST}")
+        manifest = run.read_json(MANIFEST)
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise InputError(f"{path}/{MANIFEST} is not the manifest of a longshort run: choose another folder")
+        version = manifest.get("format_version")
+        if not isinstance(version, int) or version > FORMAT_VERSION:
+            raise InputError(
+                f"{path} has run format {version}, this longshort reads up to {FORMAT_VERSION}: upgrade longshort"
+            )
+        files = manifest.get("files")
+        if not isinstance(files, dict) or CONFIG not in files:
+            raise InputError(f"{path}/{MANIFEST} lists no files: restore it from a copy, or fit again")
+        for name, checksum in files.items():
+            run._check_file(name, checksum)
+        return run
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write one file of the run, atomically."""
+        write_atomically(self.path / name, content)
+
+    def write_json(self, name: str, value: Json) -> None:
+        """Write one JSON file of the run, atomically."""
+        self.write(name, to_json(value))
+
+    def write_tensors(self, name: str, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+        """Write arrays as one safetensors file, atomically."""
+        self.write(name, safetensors.numpy.save({key: np.ascontiguousarray(v) for key, v in tensors.items()}))
+
+    def read_json(self, name: str) -> Json:
+        """Read one JSON file of the run."""
+        try:
+            return json.loads((self.path / name).read_bytes())
+        except (ValueError, OSError):
+            raise InputError(f"{self.path / name} is not readable JSON: restore it from a copy, or fit again") from None
+
+    def read_tensors(self, name: str) -> dict[str, NDArray[np.generic]]:
+        """Read one safetensors file of the run."""
+        try:
+            return dict(safetensors.numpy.load((self.path / name).read_bytes()))
+        except (safetensors.SafetensorError, OSError):
+            raise InputError(f"{self.path / name} is not readable: restore it from a copy, or fit again") from None
+
+    def finish(self) -> None:
+        """Seal the run: remove the checkpoints and write the manifest."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        names = sorted(p.name for p in self.path.iterdir() if p.is_file() and p.name != MANIFEST and p.name[0] != ".")
+        files = {name: _checksum(self.path / name) for name in names}
+        self.write_json(MANIFEST, {"format": FORMAT, "format_version": FORMAT_VERSION, "files": files})
+
+    def _entries(self, *, must_exist: bool = False) -> set[str]:
+        if self.path.is_file():
+            raise InputError(f"{self.path} is a file: choose a folder")
+        if not self.path.exists():
+            if must_exist:
+                raise InputError(f"{self.path} does not exist: fit a run first, or check the path")
+            return set()
+        try:
+            return {p.name for p in self.path.iterdir() if not p.name.startswith(".")}
+        except OSError as error:
+            raise InputError(f"cannot read {self.path}: {error.strerror or error}; choose another folder") from None
+
+    def _remove(self) -> None:
+        """Remove the run's own files; whatever else lies in the folder stays."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        own = {MANIFEST, CONFIG}
+        with contextlib.suppress(InputError, AttributeError):
+            own |= set(self.read_json(MANIFEST).get("files", {}))
+        for name in sorted(own, key=lambda n: n != MANIFEST):  # the manifest first: half removed is unfinished
+            (self.path / Path(name).name).unlink(missing_ok=True)
+
+    def _check_same(self, config: Mapping[str, Json]) -> None:
+        before, now = self.read_json(CONFIG), json.loads(to_json(dict(config)))
+        changed = [key for key in sorted({*before, *now} - {"versions"}) if before.get(key) != now.get(key)]
+        if changed:
+            raise InputError(
+                f"cannot resume {self.path}: {', '.join(changed)} differ from when the run began; "
+                "use the same data and settings, or --overwrite to start again"
+            )
+
+    def _check_file(self, name: str, checksum: object) -> None:
+        if Path(name).name != name:
+            raise InputError(f"{self.path}/{MANIFEST} names a file outside the run ({name}): do not use this run")
+        path = self.path / name
+        if not path.is_file():
+            raise InputError(f"{path} is missing: restore it from a copy, or fit again")
+        if _checksum(path) != checksum:
+            raise InputError(f"{path} is not as it was written (its checksum differs): restore it, or fit again")
+
+
+def _checksum(path: Path) -> str:
+    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()

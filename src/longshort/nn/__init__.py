@@ -1,0 +1,23 @@
+"""Recurrent layers as `torch.nn.Module`, and `replace`, which puts them into a model that exists already."""
+
+from longshort.nn._cells import GRUCell, LSTMCell, RNNCell
+from longshort.nn._gru import GRU
+from longshort.nn._lstm import LSTM
+from longshort.nn._replace import replace
+from longshort.nn._rnn import RNN
+from longshort.nn._stream import Stream
+from longshort.ops import GRUTrace, LSTMTrace, RNNTrace
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "GRUCell",
+    "GRUTrace",
+    "LSTMCell",
+    "LSTMTrace",
+    "RNNCell",
+    "RNNTrace",
+    "Stream",
+    "replace",
+]

@@ -1,0 +1,155 @@
+"""The recurrence as a function: which backend computes it, and the check of what it is given.
+
+A backend is a module with the two functions of `Backend` and one entry in `BACKENDS`; a new cell is an entry in
+`reference.CELLS`, and one in each backend that can compute it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+from torch import Tensor
+
+from longshort.errors import InputError
+from longshort.ops import aten, reference
+from longshort.ops.lengths import Lengths
+from longshort.ops.reference import CELLS, Cell, GRUTrace, LSTMTrace, RNNTrace, State, Trace, Weights
+
+__all__ = [
+    "BACKENDS",
+    "CELLS",
+    "Backend",
+    "Cell",
+    "GRUTrace",
+    "LSTMTrace",
+    "Lengths",
+    "RNNTrace",
+    "State",
+    "Trace",
+    "Weights",
+    "recurrence",
+    "step",
+    "trace",
+    "use_backend",
+]
+
+
+class Backend(Protocol):
+    """What computes the recurrence. Arguments arrive checked; `lengths` is None where nothing is padded."""
+
+    def step(self, cell: str, x: Tensor, state: State, weights: Weights) -> State:
+        """One step. x (B, I); takes and gives the state."""
+
+    def recurrence(
+        self, cell: str, x: Tensor, state: State, weights: Weights, *, lengths: Lengths | None, reverse: bool
+    ) -> tuple[Tensor, State]:
+        """All steps. x (T, B, I); gives the output (T, B, R), 0 at padded steps, and the final state."""
+
+
+BACKENDS: dict[str, Backend] = {"aten": aten, "reference": reference}
+_DEFAULT = "aten"
+_VARIABLE = "LONGSHORT_BACKEND"
+_chosen: ContextVar[str | None] = ContextVar("longshort_backend", default=None)
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Compute with the backend `name` inside a `with` block; it goes before the variable LONGSHORT_BACKEND."""
+    _backend(name)
+    token = _chosen.set(name)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def recurrence(
+    cell: str,
+    x: Tensor,
+    state: State | None,
+    weights: Weights,
+    *,
+    lengths: Tensor | Sequence[int] | Lengths | None = None,
+    reverse: bool = False,
+    backend: str | None = None,
+) -> tuple[Tensor, State]:
+    """Run a cell over a batch of sequences.
+
+    Args:
+        cell: a name in `CELLS`.
+        x: the input, (T, B, I).
+        state: what the first step starts from, h (B, R) first, then c (B, H) for the LSTM; None for zeros.
+        weights: the parameters of this layer and direction.
+        lengths: number of valid steps of each sequence, (B,), or None if all have T. What stands behind them
+            changes no result, no gradient and no final state.
+        reverse: from each sequence's last valid step to its first.
+        backend: a name in `BACKENDS`; else that of `use_backend`, else that of LONGSHORT_BACKEND, else "aten".
+
+    Returns:
+        The output, (T, B, R), 0 at padded steps, and the state after the last step that was computed.
+
+    Raises:
+        InputError: unknown cell or backend, or lengths that do not fit.
+    """
+    chosen = _backend(backend)
+    known = _padding(x, lengths)
+    return chosen.recurrence(cell, x, _start(cell, x, state, weights), weights, lengths=known, reverse=reverse)
+
+
+def step(cell: str, x: Tensor, state: State | None, weights: Weights, *, backend: str | None = None) -> State:
+    """Run a cell for one step: x (B, I), the rest as for `recurrence`; gives the new state."""
+    return _backend(backend).step(cell, x, _start(cell, x, state, weights), weights)
+
+
+def trace(
+    cell: str,
+    x: Tensor,
+    state: State | None,
+    weights: Weights,
+    *,
+    lengths: Tensor | Sequence[int] | Lengths | None = None,
+    reverse: bool = False,
+) -> tuple[Trace, State]:
+    """Like `recurrence`, but gives every gate and state of each step, (T, B, ·); always by the reference."""
+    known = _padding(x, lengths)
+    return reference.trace(cell, x, _start(cell, x, state, weights), weights, lengths=known, reverse=reverse)
+
+
+def _configured() -> str:
+    return _chosen.get() or os.environ.get(_VARIABLE) or _DEFAULT
+
+
+# torch.compile cannot follow a ContextVar: it takes the backend that is configured when it compiles. This is what
+# torch.compiler.assume_constant_result sets, without the seconds that it takes to load the compiler.
+_configured._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def _backend(name: str | None) -> Backend:
+    name = name or _configured()
+    if name not in BACKENDS:
+        raise InputError(f"there is no backend {name!r}; those that exist are {', '.join(sorted(BACKENDS))}")
+    return BACKENDS[name]
+
+
+def _padding(x: Tensor, lengths: Tensor | Sequence[int] | Lengths | None) -> Lengths | None:
+    """The checked lengths of x (T, B, I), or None if no step is padded."""
+    if lengths is None:
+        return None
+    if not isinstance(lengths, Lengths):
+        lengths = Lengths(lengths, steps=x.size(0), batch=x.size(1), device=x.device)
+    return None if lengths.full else lengths
+
+
+def _start(cell: str, x: Tensor, state: State | None, weights: Weights) -> State:
+    """The state to begin with: zeros where none is given."""
+    if cell not in CELLS:
+        raise InputError(f"there is no cell {cell!r}; those that exist are {', '.join(sorted(CELLS))}")
+    if state is not None:
+        return state
+    hidden = weights.weight_ih.size(0) // len(CELLS[cell].gates)
+    sizes = {"h": weights.weight_hh.size(1), "c": hidden}
+    return tuple(x.new_zeros(x.size(-2), sizes[name]) for name in CELLS[cell].state)

@@ -1,0 +1,232 @@
+"""What a forecaster can be told, and the plan that it makes of that and the data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from longshort.data import Panel, find_seasons
+from longshort.errors import InputError
+from longshort.tasks.forecast.evaluation import Backtest
+
+CELLS = ("lstm", "gru", "rnn", "none")
+# Longer seasons than this (a year of days) are left to the calendar features and single lags.
+LONGEST_PATTERN = 200
+PATCHES = (4, 48)
+
+
+@dataclass(frozen=True)
+class ForecastConfig:
+    """Settings of a `Forecaster`. None means: read from the data.
+
+    Attributes:
+        horizon: steps to forecast.
+        quantiles: levels to learn, ascending in (0, 1); 0.5 is added where it is missing.
+        cell: recurrent layer: "lstm", "gru", "rnn", or "none" to see what is left without one.
+        hidden_size: hidden units of the recurrent layer.
+        num_layers: recurrent layers.
+        dropout: probability, on the embedded patches and the recurrent state.
+        members: networks trained from different seeds, whose quantiles are averaged.
+        seasons: season lengths in steps; () for none.
+        lookback: steps that the network sees.
+        steps: optimiser steps at most.
+        batch_size: windows in a step.
+        learning_rate, weight_decay: of AdamW.
+        validation_size: steps before the test windows that decide when to stop; they are not trained on.
+        test_windows: windows at the end of every series held out for the honest evaluation; 0 to hold out none.
+        step_size: steps between two test windows; the horizon if None.
+        seed: of weights, batches and dropout.
+    """
+
+    horizon: int
+    quantiles: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+    cell: str = "lstm"
+    hidden_size: int = 64
+    num_layers: int = 1
+    dropout: float = 0.3
+    members: int = 3
+    seasons: tuple[int, ...] | None = None
+    lookback: int | None = None
+    steps: int | None = None
+    batch_size: int = 128
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.01
+    validation_size: int | None = None
+    test_windows: int | None = None
+    step_size: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        def need(right: bool, what: str) -> None:
+            if not right:
+                raise InputError(what)
+
+        need(_whole(self.horizon) and self.horizon >= 1, f"horizon must be a whole number from 1, not {self.horizon}")
+        need(self.cell in CELLS, f"cell must be one of {', '.join(CELLS)}, not {self.cell!r}")
+        levels = sorted({*(float(q) for q in self.quantiles), 0.5})
+        need(all(0 < q < 1 for q in levels), f"quantiles must lie between 0 and 1, not {tuple(self.quantiles)}")
+        object.__setattr__(self, "quantiles", tuple(levels))
+        for name in ("hidden_size", "num_layers", "members", "batch_size"):
+            value = getattr(self, name)
+            need(_whole(value) and value >= 1, f"{name} must be a whole number from 1, not {value}")
+        for name in ("lookback", "steps", "validation_size", "step_size"):
+            value = getattr(self, name)
+            need(value is None or (_whole(value) and value >= 1), f"{name} must be a whole number from 1, not {value}")
+        need(self.test_windows is None or (_whole(self.test_windows) and self.test_windows >= 0),
+             f"test_windows must be a whole number from 0, not {self.test_windows}")
+        need(0 <= self.dropout < 1, f"dropout must be at least 0 and below 1, not {self.dropout}")
+        need(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
+        need(self.weight_decay >= 0, f"weight_decay must be at least 0, not {self.weight_decay}")
+        if self.seasons is not None:
+            need(all(_whole(s) and s >= 2 for s in self.seasons), f"seasons must be whole numbers from 2, not {self.seasons}")
+            object.__setattr__(self, "seasons", tuple(sorted(set(self.seasons))))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As config.json holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ForecastConfig:
+        """The inverse of `to_dict`; unknown settings raise InputError."""
+        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+        if unknown:
+            raise InputError(f"unknown setting {unknown[0]!r}: known are {', '.join(f.name for f in fields(cls))}")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a config and a panel come to.
+
+    Attributes:
+        seasons: seasons that the network uses, shortest first.
+        metric_season: season of MASE and of the baselines: the frequency's usual one, 1 where there is none.
+        lookback: steps that the network sees, a multiple of `patch`.
+        patch: steps that make one input of the recurrent layer: one season, where that is a fair size.
+        linear: last steps that the linear path sees.
+        lags: lags of the copies, in steps.
+        steps: optimiser steps at most.
+        validation: windows that decide when to stop.
+        test: held-out windows, or None.
+    """
+
+    seasons: tuple[int, ...]
+    metric_season: int
+    lookback: int
+    patch: int
+    linear: int
+    lags: tuple[int, ...]
+    steps: int
+    validation: Backtest
+    test: Backtest | None
+
+    @property
+    def held_out(self) -> int:
+        """Steps at the end of every series that are not trained on."""
+        return self.validation.test_size + (self.test.test_size if self.test else 0)
+
+    @property
+    def reach(self) -> int:
+        """Steps before an origin that the network looks at."""
+        return max(self.lookback, *self.lags)
+
+    def describe(self, horizon: int) -> str:
+        """What was read from the data, in one line."""
+        season = " and ".join(str(s) for s in self.seasons)
+        return (
+            f"{f'season of {season} steps' if season else 'no season'}; looks back {self.lookback} steps in patches of "
+            f"{self.patch}, forecasts {horizon}; holds out {self.validation.test_size} steps to know when to stop"
+            + (f" and {self.test.test_size} for the test" if self.test else "")
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As config.json holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Plan:
+        """The inverse of `to_dict`."""
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        test = values.pop("test")
+        validation = Backtest(**values.pop("validation"))
+        return cls(**values, validation=validation, test=Backtest(**test) if test else None)
+
+
+def make_plan(panel: Panel, config: ForecastConfig) -> Plan:
+    """Season, look-back, patch, lags, splits and length of training, from the data.
+
+    Raises:
+        InputError: no series is long enough for its training, validation and test windows.
+    """
+    h = config.horizon
+    lengths = np.array([len(s) for s in panel])
+    typical = int(np.median(lengths))
+    test = _test_windows(config, typical, len(panel))
+    validation = _validation_windows(config, typical - (test.test_size if test else 0), len(panel))
+    held_out = validation.test_size + (test.test_size if test else 0)
+    needed = held_out + h + 2
+    longest = panel.series[int(lengths.argmax())]
+    if len(longest) < needed:
+        raise InputError(
+            f"series {longest.id!r}, the longest, has {len(longest)} steps; a horizon of {h} needs at least {needed} "
+            "for its training, validation and test windows: shorten the horizon, or bring more rows"
+        )
+    training = replace(panel, series=[s.head(len(s) - held_out) for s in panel if len(s) >= needed])
+    typical = int(np.median([len(s) for s in training]))
+    seasons = config.seasons if config.seasons is not None else find_seasons(training)
+    patterns = [s for s in seasons if s <= LONGEST_PATTERN]
+    room = max(2, (typical - h) // 2)
+    if patterns:
+        season = patterns[0]
+        patch = season * math.ceil(PATCHES[0] / season)
+        while patch > PATCHES[1]:
+            patch = math.ceil(patch / 2)
+        wanted = max(14 * season, 3 * patterns[-1], 2 * h) if season <= PATCHES[1] else max(4 * season, 2 * h)
+    else:
+        wanted = min(max(4 * h, 32), 128)
+        patch = max(1, min(wanted, room) // 16)
+    lookback = config.lookback or min(wanted, room)
+    patch = min(patch, lookback)
+    lookback -= lookback % patch
+    lags = {1}
+    if patterns:
+        lags |= {k * patterns[0] for k in range(1, 22) if k * patterns[0] <= max(typical - h, patterns[0])}
+    lags |= {s for s in seasons if s <= typical - h}
+    linear = min(lookback, max(7 * patterns[0], patterns[-1]) if patterns else lookback)
+    points = int(sum(np.isfinite(s.y).sum() for s in training))
+    usual = panel.frequency.seasons()
+    return Plan(
+        seasons=tuple(seasons),
+        metric_season=usual[0] if usual else (seasons[0] if seasons else 1),
+        lookback=lookback,
+        patch=patch,
+        linear=linear,
+        lags=tuple(sorted(lags)),
+        steps=config.steps or int(np.clip(points // 120, 500, 2000)),
+        validation=validation,
+        test=test,
+    )
+
+
+def _test_windows(config: ForecastConfig, typical: int, series: int) -> Backtest | None:
+    """A tenth of the history, a window per horizon; a few series get many windows, many series get one each."""
+    if config.test_windows == 0:
+        return None
+    step = config.step_size or config.horizon
+    fair = min(typical // (10 * step), 60 // series)
+    return Backtest(config.horizon, config.test_windows or max(1, fair), step)
+
+
+def _validation_windows(config: ForecastConfig, typical: int, series: int) -> Backtest:
+    """As many steps as a tenth of the history, at least one horizon; at most some 2000 windows in all."""
+    h = config.horizon
+    size = max(config.validation_size or (max(h, typical // 10) if series <= 60 else h), h)
+    step = max(1, math.ceil((size - h + 1) * series / 2000))
+    return Backtest(h, (size - h) // step + 1, step)

@@ -1,0 +1,364 @@
+"""`Forecaster`: from a table to a forecast that can be trusted, and back again from a run directory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from longshort.artifact import CONFIG, RunDirectory, versions
+from longshort.data import Columns, Panel, read_future, read_panel, read_table
+from longshort.errors import InputError, LongshortError
+from longshort.tasks.forecast import history
+from longshort.tasks.forecast.config import ForecastConfig, Plan, make_plan
+from longshort.tasks.forecast.evaluation import Backtest, Scores, score
+from longshort.tasks.forecast.model import ForecastModel
+from longshort.training import Check, Hardware, Progress, default_progress
+
+TASK = "forecast"
+BASELINES = ("Naive", "SeasonalNaive", "AutoETS")
+# Steps of every series that a run keeps: what the baselines of a later evaluation look back on.
+KEPT = 2000
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `fit` leaves behind.
+
+    Attributes:
+        model: the networks and their scales.
+        panel: the series; in a loaded run, their last steps.
+        checks: for each member its looks at the validation split.
+        scores: of the held-out windows, or None.
+        forecasts: every model's forecasts of the held-out windows, or None (also in a loaded run).
+    """
+
+    model: ForecastModel
+    panel: Panel
+    checks: list[list[Check]]
+    scores: Scores | None = None
+    forecasts: pl.DataFrame | None = None
+
+
+class Forecaster:
+    """Probabilistic forecasts of one or many series by a small ensemble of LSTM networks.
+
+    >>> model = Forecaster(horizon=30).fit("sales.csv")     # doctest: +SKIP
+    >>> model.predict()                                      # doctest: +SKIP
+
+    Args:
+        config: all settings as one object; or
+        settings: the fields of `ForecastConfig` by name, `horizon` among them.
+    """
+
+    def __init__(self, config: ForecastConfig | None = None, /, **settings: Any) -> None:
+        if config is None and "horizon" not in settings:
+            raise InputError("a forecaster needs a horizon: Forecaster(horizon=30)")
+        self.config = replace(config, **settings) if config else ForecastConfig.from_dict(settings)
+        self._fitted: Fitted | None = None
+
+    @property
+    def fitted(self) -> Fitted:
+        """What was learnt; raises LongshortError before `fit`."""
+        if self._fitted is None:
+            raise LongshortError("this forecaster is not fitted yet: call fit(data), or Forecaster.load(run)")
+        return self._fitted
+
+    def fit(
+        self,
+        data: Any,
+        *,
+        run: str | Path | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
+        hardware: Hardware | None = None,
+        progress: Progress | None = None,
+        **columns: Any,
+    ) -> Forecaster:
+        """Train on a table, stop by its validation windows, and evaluate on its test windows beside the baselines.
+
+        Args:
+            data: a `Panel`, or whatever `longshort.data.read_panel` takes.
+            run: folder to write the run to; the training can then be stopped and resumed.
+            resume: go on with the unfinished run in that folder.
+            overwrite: replace the run in that folder.
+            hardware: where to train.
+            progress: told of every step; by default a line in the terminal, where there is one.
+            columns: options of `longshort.data.read_panel`, such as `target="sales"`.
+
+        Raises:
+            InputError: the data or the folder cannot be used.
+        """
+        panel = data if isinstance(data, Panel) else read_panel(data, **columns)
+        plan = make_plan(panel, self.config)
+        hardware, progress = hardware or Hardware(), progress or default_progress()
+        if run is None:
+            with tempfile.TemporaryDirectory(prefix="longshort-") as folder:
+                self._fit(panel, plan, Path(folder), hardware, progress)
+            return self
+        directory = RunDirectory.create(run, config=self._settings(panel, plan), resume=resume, overwrite=overwrite)
+        self._fit(panel, plan, directory.checkpoints, hardware, progress)
+        self._write(directory)
+        return self
+
+    def _fit(self, panel: Panel, plan: Plan, checkpoints: Path, hardware: Hardware, progress: Progress) -> None:
+        from longshort.tasks.forecast.training import train_model
+
+        for note in (*panel.notes, plan.describe(self.config.horizon)):
+            progress.note(note)
+        model, checks = train_model(panel, plan, self.config, checkpoints, hardware, progress)
+        self._fitted = Fitted(model, panel, checks)
+        if plan.test:
+            rivals = baselines(plan)
+            progress.note(f"evaluating on {plan.test.windows} held-out windows a series, beside {', '.join(rivals)}")
+            tested = replace(panel, series=[s for s in panel if len(s) > plan.held_out + self.config.horizon])
+            forecasts = self._compare(tested, plan.test, rivals)
+            scores = score(forecasts, [model.name, *rivals], self.config.quantiles, model.naive_error)
+            self._fitted = Fitted(model, panel, checks, scores, forecasts)
+
+    def predict(
+        self, data: Any = None, *, levels: Sequence[float] = (80,), quantiles: Sequence[float] = ()
+    ) -> pl.DataFrame:
+        """Forecast the steps after the last known value of every series.
+
+        Args:
+            data: newer rows of the series, or other series, as `fit` takes them; those of the training if None.
+                Columns known in advance must reach over the horizon.
+            levels: central intervals to give, in percent: 80 gives columns `lo-80` and `hi-80`.
+            quantiles: further quantiles to give: 0.9 gives a column `q0.9`.
+
+        Returns:
+            Columns `unique_id`, `ds`, `forecast` (the median) and what `levels` and `quantiles` ask for. Quantiles
+            between the learnt ones are interpolated.
+
+        Raises:
+            InputError: the data cannot be used, or a level lies outside of the learnt ones.
+        """
+        model = self.fitted.model
+        wanted = _wanted(levels, quantiles, model.config.quantiles)
+        panel = self.fitted.panel if data is None else self._continued(data)
+        _need_future(panel, model.config.horizon)
+        store = model.store(panel)
+        answers = model.quantiles(store, np.arange(len(panel)), store.lengths)
+        learnt = np.array(model.config.quantiles)
+        tables = []
+        for s, answer in zip(panel, answers, strict=True):
+            times = panel.frequency.times(s.start + len(s) + np.arange(model.config.horizon))
+            columns = {name: [float(np.interp(q, learnt, row)) for row in answer] for name, q in wanted.items()}
+            tables.append(pl.DataFrame({"unique_id": [s.id] * len(times), "ds": times, **columns}))
+        return pl.concat(tables)
+
+    def evaluate(self, data: Any = None) -> Scores:
+        """Score the forecasts beside the baselines.
+
+        Args:
+            data: rows that follow the training data, or other series (their last window is tested), as `fit` takes
+                them. None gives the scores of the windows that `fit` held out.
+
+        Raises:
+            InputError: the data cannot be used, or nothing was held out and no data is given.
+        """
+        fitted = self.fitted
+        if data is None:
+            if fitted.scores is None:
+                raise InputError("no test windows were held out: give the rows that came after the training data")
+            return fitted.scores
+        panel = self._continued(data)
+        backtest = self._windows(panel)
+        rivals = baselines(fitted.model.plan)
+        forecasts = self._compare(panel, backtest, rivals)
+        naive_error = fitted.model.naive_errors(panel, backtest.test_size)
+        return score(forecasts, [fitted.model.name, *rivals], self.config.quantiles, naive_error)
+
+    def cross_validation(
+        self, data: Any, *, windows: int, step_size: int | None = None, refit: bool = False, **columns: Any
+    ) -> pl.DataFrame:
+        """Forecast the last windows of every series from origins that roll forward.
+
+        Args:
+            data: as `fit` takes it.
+            windows: how many origins.
+            step_size: steps from one origin to the next; the horizon if None.
+            refit: train anew at every origin, rather than once before the first.
+            columns: options of `longshort.data.read_panel`.
+
+        Returns:
+            Columns `unique_id`, `cutoff` (the last time that was known), `ds`, `y`, and for this model and the
+            baselines the median and the quantiles.
+        """
+        panel = data if isinstance(data, Panel) else read_panel(data, **columns)
+        step = step_size or self.config.horizon
+        if not refit:
+            model = Forecaster(self.config, test_windows=windows, step_size=step).fit(panel)
+            return model.held_out_forecasts()
+        tables = []
+        for behind in range((windows - 1) * step, -1, -step):
+            shown = panel.head(-behind) if behind else panel
+            tables.append(Forecaster(self.config, test_windows=1).fit(shown).held_out_forecasts())
+        return pl.concat(tables).sort("unique_id", "cutoff", "ds", maintain_order=True)
+
+    def held_out_forecasts(self) -> pl.DataFrame:
+        """Every model's forecasts of the windows that `fit` held out, as `cross_validation` gives them."""
+        forecasts, panel = self.fitted.forecasts, self.fitted.panel
+        if forecasts is None:
+            raise InputError("there are no held-out forecasts: fit with test_windows above 0")
+        start = {s.id: s.start for s in panel}
+        first = forecasts["unique_id"].replace_strict(start, return_dtype=pl.Int64)
+        cutoff = (first + forecasts["cutoff"]).to_numpy()
+        times = panel.frequency.times(cutoff + forecasts["step"].to_numpy())
+        dated = forecasts.with_columns(pl.Series("cutoff", panel.frequency.times(cutoff - 1)), pl.Series("ds", times))
+        return dated.select("unique_id", "cutoff", "ds", pl.exclude("unique_id", "cutoff", "ds", "step"))
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write a finished run directory; see docs/run-directory.md.
+
+        Raises:
+            InputError: the folder cannot be written, or holds something else.
+        """
+        panel, plan = self.fitted.panel, self.fitted.model.plan
+        settings = self._settings(panel, plan)
+        self._write(RunDirectory.create(path, config=settings, resume=False, overwrite=overwrite))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Forecaster:
+        """Read a run directory.
+
+        Raises:
+            InputError: it is not a finished forecasting run, or not as it was written.
+        """
+        run = RunDirectory.open(path)
+        settings = run.read_json(CONFIG)
+        if settings.get("task") != TASK:
+            raise InputError(f"{path} holds a run of the task {settings.get('task')!r}, not {TASK!r}")
+        described = run.read_json("model.json")
+        model = ForecastModel.restore(described, run.read_tensors("model.safetensors"))
+        panel = history.unpack(run.read_tensors("history.safetensors"), run.read_json("history.json"))
+        metrics = run.read_json("metrics.json")
+        forecaster = cls(model.config)
+        forecaster._fitted = Fitted(
+            model=model,
+            panel=panel,
+            checks=[[Check(**check) for check in member] for member in metrics["training"]],
+            scores=Scores.from_json(metrics["test"]) if metrics["test"] else None,
+        )
+        return forecaster
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _settings(self, panel: Panel, plan: Plan) -> dict[str, Any]:
+        return {
+            "task": TASK,
+            "settings": self.config.to_dict(),
+            "plan": plan.to_dict(),
+            "data": history.fingerprint(panel),
+            "versions": versions(),
+        }
+
+    def _write(self, run: RunDirectory) -> None:
+        from longshort.tasks.forecast.report import render
+
+        fitted = self.fitted
+        run.write_tensors("model.safetensors", fitted.model.weights())
+        run.write_json("model.json", fitted.model.describe())
+        arrays, described = history.pack(_tail(fitted.panel, max(KEPT, fitted.model.plan.reach)))
+        run.write_tensors("history.safetensors", arrays)
+        run.write_json("history.json", described)
+        run.write_json(
+            "metrics.json",
+            {
+                "training": [[vars(check) for check in member] for member in fitted.checks],
+                "test": fitted.scores.to_json() if fitted.scores else None,
+            },
+        )
+        if fitted.forecasts is not None:
+            run.write("report.html", render(self).encode())
+        run.finish()
+
+    def _compare(self, panel: Panel, backtest: Backtest, rivals: Sequence[str]) -> pl.DataFrame:
+        """Our forecasts and the baselines' over the same windows, in one table."""
+        from longshort.tasks.forecast.baselines import forecast_baselines
+
+        model = self.fitted.model
+        ours = model.backtest(panel, backtest)
+        theirs = forecast_baselines(
+            panel, backtest, season=model.plan.metric_season, quantiles=self.config.quantiles, models=rivals
+        )
+        return ours.join(theirs, on=["unique_id", "cutoff", "step"], maintain_order="left")
+
+    def _continued(self, data: Any) -> Panel:
+        """New rows behind the history they continue; series never seen stand alone."""
+        known = self.fitted.panel
+        if isinstance(data, Panel):
+            newer = data
+        else:
+            present = read_table(data).columns
+            if known.columns.known and not set(known.columns.targets) & set(present):
+                newer = read_future(data, known.columns, known.frequency)
+            else:
+                newer = read_panel(data, freq=known.frequency, **_options(known.columns, present))
+        asked = {s.id for s in newer}
+        return replace(known, series=[s for s in known.extended(newer) if s.id in asked])
+
+    def _windows(self, panel: Panel) -> Backtest:
+        """Windows over the steps that the training did not see; the last one for series it never saw."""
+        seen = {s.id: s.start + len(s) for s in self.fitted.panel}
+        new = min(s.start + len(s) - seen.get(s.id, s.start + len(s) - self.config.horizon) for s in panel)
+        horizon = self.config.horizon
+        if new < horizon:
+            raise InputError(
+                f"evaluation needs at least {horizon} steps after the training data in every series, there are {new}"
+            )
+        step = self.config.step_size or horizon
+        return Backtest(horizon, (new - horizon) // step + 1, step)
+
+
+def baselines(plan: Plan) -> tuple[str, ...]:
+    """The baselines that make sense: without a season, the seasonal naive one is the naive one."""
+    return BASELINES if plan.metric_season > 1 else tuple(name for name in BASELINES if name != "SeasonalNaive")
+
+
+def _tail(panel: Panel, steps: int) -> Panel:
+    return replace(panel, series=[s.tail(steps) for s in panel])
+
+
+def _options(columns: Columns, present: Sequence[str]) -> dict[str, Any]:
+    """The options of `read_panel` that give a new table's columns the parts they had in training, where it has them."""
+    named = {"target": list(columns.targets), "time": columns.time, "id": columns.id}
+    static = [*columns.static_numeric, *columns.static_categories]
+    named.update({"past": list(columns.past), "known": list(columns.known), "static": static})
+    flat = [n for part in named.values() for n in ([part] if isinstance(part, str) else part or [])]
+    return {part: names for part, names in named.items() if names} if set(flat) <= set(present) else {}
+
+
+def _wanted(levels: Sequence[float], quantiles: Sequence[float], learnt: Sequence[float]) -> dict[str, float]:
+    """Columns of a prediction and the quantile of each."""
+    wanted = {"forecast": 0.5}
+    for level in levels:
+        if not 0 < level < 100:
+            raise InputError(f"a level must lie between 0 and 100 percent, not {level}")
+        wanted[f"lo-{level:g}"], wanted[f"hi-{level:g}"] = 0.5 - level / 200, 0.5 + level / 200
+    wanted.update({f"q{q:g}": q for q in quantiles})
+    for q in wanted.values():
+        if not learnt[0] - 1e-9 <= q <= learnt[-1] + 1e-9:
+            raise InputError(
+                f"quantile {q:g} lies outside of the learnt ones, {learnt[0]:g} to {learnt[-1]:g}: "
+                "fit with further quantiles"
+            )
+    return wanted
+
+
+def _need_future(panel: Panel, horizon: int) -> None:
+    """Refuse to forecast where a column known in advance does not reach over the horizon."""
+    for s in panel:
+        ahead = len(s.known) - len(s)
+        if s.known.shape[1] and ahead < horizon:
+            raise InputError(
+                f"series {s.id!r}: columns known in advance ({', '.join(panel.columns.known)}) reach {ahead} steps "
+                f"beyond the last value, the horizon is {horizon}: add rows with them and an empty target"
+            )

@@ -1,0 +1,161 @@
+"""Backtests and their scores: the field's metrics for every model over the same windows, and a verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+METRICS = ("MASE", "sMAPE", "MAE", "RMSE", "CRPS", "coverage 80%")
+# A difference of mean errors counts as clear beyond this many standard errors of its paired windows.
+CLEAR = 1.96
+PAIRS_NEEDED = 8
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Windows at the end of every series, evaluated with a rolling origin.
+
+    Attributes:
+        horizon: steps of one window.
+        windows: how many windows.
+        step_size: steps from one origin to the next.
+    """
+
+    horizon: int
+    windows: int = 1
+    step_size: int = 1
+
+    @property
+    def test_size(self) -> int:
+        """Steps at the end of a series that lie in some window."""
+        return self.horizon + (self.windows - 1) * self.step_size
+
+    def origins(self, length: int) -> NDArray[np.int64]:
+        """Steps that come before each window of a series of `length` steps, shape (windows,)."""
+        return length - self.test_size + self.step_size * np.arange(self.windows, dtype=np.int64)
+
+
+def quantile_column(model: str, level: float) -> str:
+    """Name of the column that holds one quantile of one model."""
+    return f"{model}-q{level:g}"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of several models over one backtest.
+
+    Attributes:
+        overall: model -> metric -> value. MASE, sMAPE (percent), MAE and RMSE are means over the series; CRPS is the
+            weighted quantile loss over all of them (twice the pinball loss over the sum of |y|, mean over the levels;
+            Rangapuram et al. 2021); coverage is the share of values inside the 80 % interval.
+        per_series: columns `unique_id`, `metric` and one per model.
+        windows: number of pairs of series and origin.
+        verdict: who wins, in one or two sentences.
+    """
+
+    overall: dict[str, dict[str, float | None]]
+    per_series: pl.DataFrame
+    windows: int
+    verdict: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As metrics.json holds it."""
+        rows = self.per_series.to_dict(as_series=False)
+        return {"verdict": self.verdict, "windows": self.windows, "overall": self.overall, "per_series": rows}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Scores:
+        """The inverse of `to_json`."""
+        return cls(values["overall"], pl.DataFrame(values["per_series"]), values["windows"], values["verdict"])
+
+
+def score(
+    forecasts: pl.DataFrame, models: Sequence[str], quantiles: Sequence[float], naive_error: Mapping[str, float]
+) -> Scores:
+    """Score every model on the same windows; rows whose `y` is missing do not count.
+
+    Args:
+        forecasts: columns `unique_id`, `cutoff`, `step`, `y` and, for each model, its median and its quantiles.
+        models: names of the models, ours first.
+        quantiles: levels present.
+        naive_error: in-sample seasonal-naive error by series, the denominator of MASE (Hyndman & Koehler 2006).
+    """
+    from utilsforecast import losses
+
+    seen = forecasts.drop_nulls("y").sort("unique_id", "cutoff", "step")
+    names, levels = list(models), np.array(quantiles)
+    point = seen.drop("cutoff")
+    by_quantile = {m: [quantile_column(m, q) for q in quantiles] for m in names}
+    scale = pl.DataFrame({"unique_id": list(naive_error), "scale": list(naive_error.values())})
+
+    def over_scale(errors: pl.DataFrame) -> pl.DataFrame:
+        scaled = errors.join(scale, on="unique_id", maintain_order="left")
+        return scaled.with_columns(pl.col(m) / pl.col("scale") for m in names).drop("scale")
+
+    mae = losses.mae(point, names)
+    tables = {
+        "MASE": over_scale(mae),
+        # utilsforecast leaves out the factor 2 of M4's definition
+        "sMAPE": losses.smape(point, names).with_columns(pl.col(m) * 200 for m in names),
+        "MAE": mae,
+        "RMSE": losses.rmse(point, names),
+        "CRPS": losses.scaled_crps(point, by_quantile, levels),
+    }
+    together = point.with_columns(pl.lit("all").alias("unique_id"))
+    means: dict[str, dict[str, float]] = {
+        metric: table.select(names).mean().to_dicts()[0] for metric, table in tables.items()
+    }
+    means["CRPS"] = losses.scaled_crps(together, by_quantile, levels).select(names).to_dicts()[0]
+    if 0.1 in quantiles and 0.9 in quantiles:
+        interval = point.with_columns(
+            pl.col(quantile_column(m, q)).alias(f"{m}-{side}-80") for m in names for q, side in ((0.1, "lo"), (0.9, "hi"))
+        )
+        tables["coverage 80%"] = losses.coverage(interval, names, 80)
+        together = interval.with_columns(pl.lit("all").alias("unique_id"))
+        means["coverage 80%"] = losses.coverage(together, names, 80).select(names).to_dicts()[0]
+    per_series = pl.concat(
+        [table.select("unique_id", pl.lit(metric).alias("metric"), *names) for metric, table in tables.items()]
+    )
+    overall = {m: {metric: _finite(values[m]) for metric, values in means.items()} for m in names}
+    pairs = over_scale(losses.mae(seen, names))
+    per_series = per_series.with_columns(pl.when(pl.col(m).is_finite()).then(pl.col(m)).alias(m) for m in names)
+    return Scores(overall, per_series, len(pairs), _verdict(overall, pairs, names, tables["MASE"]))
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def _verdict(
+    overall: Mapping[str, Mapping[str, float | None]], pairs: pl.DataFrame, names: Sequence[str], mase: pl.DataFrame
+) -> str:
+    """Who wins by MASE, whether that is clear, and on how many series."""
+    ours, rivals = names[0], names[1:]
+    value = {m: overall[m]["MASE"] for m in names}
+    if not rivals or any(v is None for v in value.values()):
+        return f"{ours} was evaluated alone."
+    best = min(rivals, key=lambda m: value[m] or 0.0)
+    difference = (pairs[ours] - pairs[best]).to_numpy()
+    mean = float(difference.mean())
+    figures = f"MASE {value[ours]:.3f} against {value[best]:.3f}"
+    if len(difference) < PAIRS_NEEDED:
+        clear = f", over {len(difference)} window{'s' if len(difference) > 1 else ''}: too few to be sure"
+    elif abs(mean) <= CLEAR * float(difference.std(ddof=1)) / np.sqrt(len(difference)):
+        clear = f", a difference within the noise of {len(difference)} windows"
+    else:
+        clear = f", over {len(difference)} windows"
+    subject = f"{ours} beats every baseline" if mean < 0 else f"{best} wins over {ours}"
+    sentence = (
+        f"{subject} (best of them {best}: {figures}{clear})." if mean < 0 else f"{subject} ({figures}{clear})."
+    )
+    if len(mase) > 1:
+        wins = int((mase[ours] < mase.select(pl.min_horizontal(rivals)).to_series()).sum())
+        sentence += f" Series by series, {ours} is best on {wins} of {len(mase)}."
+    if "Naive" in rivals and (value["Naive"] or 0.0) <= (value[ours] or 0.0):
+        sentence += " A random walk (Naive: the last value repeated) is not beaten."
+    return sentence

@@ -1,0 +1,76 @@
+"""Series as arrays for the run directory, so that a saved forecaster can go on from where its data ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longshort.data import Columns, Frequency, Panel, Series
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+def pack(panel: Panel) -> tuple[Arrays, dict[str, Any]]:
+    """A panel as arrays (all series one after the other) and as JSON (what is not a number)."""
+    series = list(panel)
+    arrays: Arrays = {
+        "start": np.array([s.start for s in series], dtype=np.int64),
+        "length": np.array([len(s) for s in series], dtype=np.int64),
+        "known_length": np.array([len(s.known) for s in series], dtype=np.int64),
+        "y": np.concatenate([s.y for s in series]),
+        "past": np.concatenate([s.past for s in series]),
+        "known": np.concatenate([s.known for s in series]),
+        "static": np.stack([s.static_numeric for s in series]),
+    }
+    columns = panel.columns
+    names = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(columns).items()}
+    described = {
+        "frequency": panel.frequency.to_dict(),
+        "columns": names,
+        "ids": [s.id for s in series],
+        "categories": [list(s.static_categories) for s in series],
+        "notes": list(panel.notes),
+    }
+    return {key: value for key, value in arrays.items() if value.size}, described
+
+
+def unpack(arrays: Arrays, described: dict[str, Any]) -> Panel:
+    """The inverse of `pack`."""
+    columns = Columns(**{k: tuple(v) if isinstance(v, list) else v for k, v in described["columns"].items()})
+    lengths, known_lengths = arrays["length"].astype(int), arrays["known_length"].astype(int)
+    count = len(lengths)
+
+    def split(name: str, width: int, steps: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+        flat = arrays.get(name, np.zeros((int(steps.sum()), width))).astype(np.float64)
+        return np.split(flat, np.cumsum(steps)[:-1])
+
+    past = split("past", len(columns.past), lengths)
+    known = split("known", len(columns.known), known_lengths)
+    static = arrays.get("static", np.zeros((count, len(columns.static_numeric)))).astype(np.float64)
+    series = tuple(
+        Series(
+            id=described["ids"][k],
+            start=int(arrays["start"][k]),
+            y=y,
+            past=past[k],
+            known=known[k],
+            static_numeric=static[k],
+            static_categories=tuple(described["categories"][k]),
+        )
+        for k, y in enumerate(split("y", 0, lengths))
+    )
+    return Panel(series, Frequency.from_dict(described["frequency"]), columns, tuple(described["notes"]))
+
+
+def fingerprint(panel: Panel) -> str:
+    """A checksum of a panel's content, by which a resumed run knows its data again."""
+    import hashlib
+    import json
+
+    arrays, described = pack(panel)
+    digest = hashlib.sha256(json.dumps({**described, "notes": []}, sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()

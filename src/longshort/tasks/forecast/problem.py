@@ -1,0 +1,53 @@
+"""The training problem: which windows are learnt from, which decide when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor, nn
+
+from longshort.tasks.forecast.config import ForecastConfig, Plan
+from longshort.tasks.forecast.network import Batch, ForecastNetwork, quantile_loss
+from longshort.tasks.forecast.windows import WindowStore
+
+VALIDATION_BATCH = 512
+
+
+class ForecastProblem:
+    """Windows of all series: a series drawn evenly, then an origin in its training part.
+
+    Args:
+        network: to train.
+        store: the panel's windows, held-out steps included.
+        plan, config: sizes.
+    """
+
+    def __init__(self, network: ForecastNetwork, store: WindowStore, plan: Plan, config: ForecastConfig) -> None:
+        self.network: nn.Module = network
+        self.store, self.plan, self.config = store, plan, config
+        train_end = store.lengths - plan.held_out
+        latest = train_end - config.horizon
+        # A window need not be full: short series are seen from the middle of their training part on.
+        self._latest = latest
+        self._earliest = np.minimum(plan.lookback, np.maximum(1, latest // 2))
+        self._trained = np.flatnonzero(latest >= 1)
+
+    def training_batch(self, rng: np.random.Generator) -> Batch:
+        """Windows that lie whole in the training part."""
+        series = self._trained[rng.integers(0, len(self._trained), self.config.batch_size)]
+        origins = rng.integers(self._earliest[series], self._latest[series] + 1)
+        return self.store.cut(series, origins)[0]
+
+    def validation_batches(self) -> Sequence[Batch]:
+        """Windows between the training part and the test windows."""
+        test = self.plan.test.test_size if self.plan.test else 0
+        origins = [self.plan.validation.origins(int(n) - test) for n in self.store.lengths[self._trained]]
+        series = np.repeat(self._trained, [len(o) for o in origins])
+        flat = np.concatenate(origins)
+        cuts = range(0, len(series), VALIDATION_BATCH)
+        return [self.store.cut(series[k : k + VALIDATION_BATCH], flat[k : k + VALIDATION_BATCH])[0] for k in cuts]
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, int]:
+        """Weighted quantile loss and the number of observed targets."""
+        return quantile_loss(network(batch), batch, self.config.quantiles), max(int(batch.target_observed.sum()), 1)

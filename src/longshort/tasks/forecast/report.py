@@ -1,0 +1,1 @@
+def render(f): return "<html></html>"

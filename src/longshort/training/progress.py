@@ -1,0 +1,93 @@
+"""What long work tells of itself: a line that moves in a terminal, plain lines elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from longshort.training.settings import Check
+
+
+class Watcher(Protocol):
+    """Told of a training as it goes."""
+
+    def step(self, number: int) -> None:
+        """After every optimiser step, with its number from 1."""
+
+    def check(self, check: Check) -> None:
+        """After every look at the validation split."""
+
+
+class Progress:
+    """Says nothing; the base of those that do."""
+
+    def note(self, text: str) -> None:
+        """One finding or one stage of the work."""
+
+    @contextmanager
+    def member(self, index: int, members: int, steps: int) -> Iterator[Watcher]:
+        """One training out of several, of at most `steps` steps."""
+        yield _Silent()
+
+
+class _Silent:
+    def step(self, number: int) -> None: ...
+
+    def check(self, check: Check) -> None: ...
+
+
+class TerminalProgress(Progress):
+    """Writes to standard error: a bar where it is a terminal, a line per member where it is a file."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """One line."""
+        self.console.print(f"[dim]·[/dim] {text}", markup=True)
+
+    @contextmanager
+    def member(self, index: int, members: int, steps: int) -> Iterator[Watcher]:
+        """A bar with the step, the time left, and the validation loss beside the best so far."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        title = f"training {index + 1} of {members}" if members > 1 else "training"
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[loss]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            task = bar.add_task(title, total=steps, loss="")
+            watcher = _Bar(bar, task)
+            yield watcher
+        if watcher.checks:
+            best = min(watcher.checks, key=lambda c: c.validation)
+            last = watcher.checks[-1]
+            self.note(f"{title}: {last.step} steps, best validation loss {best.validation:.4f} at step {best.step}")
+
+
+class _Bar:
+    def __init__(self, bar: object, task: object) -> None:
+        self.bar, self.task = bar, task
+        self.checks: list[Check] = []
+
+    def step(self, number: int) -> None:
+        self.bar.update(self.task, completed=number)  # type: ignore[attr-defined]
+
+    def check(self, check: Check) -> None:
+        self.checks.append(check)
+        best = min(c.validation for c in self.checks)
+        text = f"validation {check.validation:.4f} (best {best:.4f})"
+        self.bar.update(self.task, loss=text)  # type: ignore[attr-defined]
+
+
+def default_progress() -> Progress:
+    """A line where somebody is watching, else nothing."""
+    return TerminalProgress() if sys.stderr.isatty() else Progress()

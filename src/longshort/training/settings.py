@@ -1,0 +1,53 @@
+"""What a training run needs to be told, free of any heavy import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to learn.
+
+    Attributes:
+        steps: optimiser steps at most; the learning rate falls over them along a cosine to 0.
+        check_every: steps between two looks at the validation split (and between two checkpoints).
+        patience: looks without improvement after which training stops.
+        learning_rate, weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        averaging: decay of the exponential moving average of the weights that is validated and kept.
+    """
+
+    steps: int = 2000
+    check_every: int = 100
+    patience: int = 6
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    averaging: float = 0.99
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where to train, in Lightning's own words.
+
+    Attributes:
+        accelerator: "auto", "cpu", "gpu", …
+        devices: how many of them, or "auto".
+        precision: "32-true", "bf16-mixed", "16-mixed", …
+        num_nodes: machines.
+    """
+
+    accelerator: str = "cpu"
+    devices: int | str = 1
+    precision: str = "32-true"
+    num_nodes: int = 1
+
+
+@dataclass(frozen=True)
+class Check:
+    """One look at the validation split: the step, the mean training loss since the last look, the validation loss."""
+
+    step: int
+    training: float
+    validation: float

@@ -1,0 +1,84 @@
+"""One step at a time gives the numbers of the whole sequence."""
+
+import pytest
+import torch
+
+from longshort import ops
+from longshort.errors import InputError
+from longshort.nn import GRU, LSTM, RNN
+
+LAYERS = {
+    "LSTM": lambda: LSTM(3, 6, num_layers=2, dropout=0.5, dtype=torch.float64),
+    "LSTM projected": lambda: LSTM(3, 6, num_layers=2, proj_size=2, bias=False, dtype=torch.float64),
+    "GRU": lambda: GRU(3, 6, num_layers=3, batch_first=True, dtype=torch.float64),
+    "RNN": lambda: RNN(3, 6, nonlinearity="relu", dtype=torch.float64),
+}
+
+
+def flat(state):
+    return state if isinstance(state, tuple) else (state,)
+
+
+@pytest.mark.parametrize("batch", [(), (4,)])
+@pytest.mark.parametrize("backend", ops.BACKENDS)
+@pytest.mark.parametrize("name", LAYERS)
+def test_same_numbers_as_the_sequence(name, backend, batch):
+    layer = LAYERS[name]()
+    x = torch.randn(7, *batch, 3, dtype=torch.float64)
+    given = x.transpose(0, 1) if batch and layer.batch_first else x
+    with ops.use_backend(backend):
+        step = layer.stream()
+        assert step.state is None
+        ys = torch.stack([step(x_t) for x_t in x])
+        y, state = layer.eval()(given)
+        torch.testing.assert_close(ys, y.transpose(0, 1) if given is not x else y, rtol=0, atol=1e-14)
+        for found, wanted in zip(flat(step.state), flat(state), strict=True):
+            torch.testing.assert_close(found, wanted.detach(), rtol=0, atol=1e-14)
+
+        again = layer.stream(state)  # a stream can go on where a sequence has ended, and from where it was reset to
+        first = again(x[0])
+        assert not torch.allclose(first, ys[0])
+        again(x[1])
+        again.reset(step.state)
+        torch.testing.assert_close(again(x[0]), first, rtol=0, atol=1e-14)
+        again.reset()
+        assert torch.equal(again(x[0]), ys[0])
+
+
+def test_no_gradients_and_changes_in_place_are_seen():
+    layer = LSTM(3, 6)
+    step = layer.stream((torch.zeros(1, 6, requires_grad=True), torch.zeros(1, 6)))
+    x = torch.randn(3, requires_grad=True)
+    before = step(x)
+    assert not before.requires_grad
+    assert not any(part.requires_grad for part in step.state)
+    with torch.no_grad():
+        layer.weight_ih_l0.mul_(2)
+    step.reset()
+    assert not torch.allclose(step(x), before)
+
+
+def test_streams_of_one_layer_do_not_meet():
+    layer = GRU(3, 6)
+    one, other = layer.stream(), layer.stream()
+    x = torch.randn(3)
+    first = one(x)
+    one(x)
+    assert torch.equal(other(x), first)
+
+
+def test_what_a_stream_refuses():
+    with pytest.raises(InputError, match="bidirectional layer reads each sequence from its end"):
+        GRU(3, 6, bidirectional=True).stream()
+    step = GRU(3, 6).stream()
+    with pytest.raises(InputError, match=r"a step must have shape \(B, 3\) or \(3,\), got \(5, 4, 3\)"):
+        step(torch.zeros(5, 4, 3))
+    with pytest.raises(InputError, match=r"a step must have shape .* got \(4,\)"):
+        step(torch.zeros(4))
+    step(torch.zeros(4, 3))
+    with pytest.raises(InputError, match=r"this stream has steps of shape \(4, 3\), got \(5, 3\); reset\(\) begins"):
+        step(torch.zeros(5, 3))
+    step.reset()
+    step(torch.zeros(5, 3))
+    with pytest.raises(InputError, match=r"Expected h_0 of shape \(1, 4, 6\), got \(2, 4, 6\)"):
+        step.reset(torch.zeros(2, 4, 6))
