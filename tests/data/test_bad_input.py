@@ -104,9 +104,7 @@ def test_unknown_extension(tmp_path):
 @pytest.mark.parametrize(("line", "fields"), [("2024-01-02", "1 field"), ("2024-01-02,3,4", "3 fields")])
 def test_ragged_row(tmp_path, line, fields):
     path = csv(tmp_path, rows("2024-01-01,1", "", line))
-    assert message(path) == (
-        f"{path}, line 4: {fields} where the header has 2 columns; complete or correct the line"
-    )
+    assert message(path) == (f"{path}, line 4: {fields} where the header has 2 columns; complete or correct the line")
 
 
 def test_repeated_column(tmp_path):
@@ -204,16 +202,14 @@ def test_column_with_two_parts(tmp_path):
 
 def test_duplicate_times(tmp_path):
     path = csv(tmp_path, rows("a,2024-01-01,1", "b,2024-01-01,1", "a,2024-01-02,3", "a,2024-01-01,4", header="id,ds,y"))
-    assert message(path) == (
-        f"{path}, line 2 and line 5: both hold 2024-01-01 for series 'a'; keep one of them"
-    )
+    assert message(path) == (f"{path}, line 2 and line 5: both hold 2024-01-01 for series 'a'; keep one of them")
 
 
 def test_duplicate_times_without_an_id(tmp_path):
     path = csv(tmp_path, rows("2024-01-01,1", "2024-01-01,4"))
     assert message(path) == (
-        f"{path}, line 2 and line 3: both hold 2024-01-01; keep one of them, or name the column that tells series apart "
-        "with --id"
+        f"{path}, line 2 and line 3: both hold 2024-01-01; keep one of them, or name the column that tells series "
+        "apart with --id"
     )
 
 
@@ -247,9 +243,7 @@ def test_bad_time(tmp_path, cell):
 @pytest.mark.parametrize("cell", ["", "NaT", "NA"])
 def test_missing_time(tmp_path, cell):
     path = csv(tmp_path, rows(*(f"{day},1" for day in DAYS), f"{cell},2"))
-    assert message(path) == (
-        f"{path}, line 7, column 'ds': the time is missing; fill it in or delete the row"
-    )
+    assert message(path) == (f"{path}, line 7, column 'ds': the time is missing; fill it in or delete the row")
 
 
 def test_missing_id(tmp_path):
@@ -286,16 +280,16 @@ def test_a_time_far_away(tmp_path):
 def test_static_column_that_changes(tmp_path):
     path = csv(tmp_path, rows("a,2024-01-01,1,x", "a,2024-01-02,1,z", header="id,ds,y,shop"))
     assert message(path, static=["shop"], id="id") == (
-        f"{path}, line 3, column 'shop': 'z' after 'x' in series 'a', but a static column is constant in a series; give "
-        "it with --past or --known instead"
+        f"{path}, line 3, column 'shop': 'z' after 'x' in series 'a', but a static column is constant in a "
+        "series; give it with --past or --known instead"
     )
 
 
 def test_known_column_of_texts(tmp_path):
     path = csv(tmp_path, rows("2024-01-01,1,sunny", "2024-01-02,1,rain", header="ds,y,sky"))
     assert message(path, known=["sky"]) == (
-        f"{path}, line 2, column 'sky': 'sunny' is not a number; encode the column as numbers, or give it with --static "
-        "if it is constant in each series"
+        f"{path}, line 2, column 'sky': 'sunny' is not a number; encode the column as numbers, or give it with "
+        "--static if it is constant in each series"
     )
 
 

@@ -131,8 +131,8 @@ def test_irregular_spacing_names_the_first_offender():
         Frequency.infer(days("2020-01-01", "2020-01-01T02", "2020-01-01T04", "2020-01-01T05", "2020-01-01T07"))
     assert caught.value.index == 3
     assert str(caught.value) == (
-        "irregular spacing: 2020-01-01 05:00:00 comes 1 hour after 2020-01-01 04:00:00, where steps are mostly 2 hours; "
-        "give the frequency (--freq, for instance 1d) or resample the table to regular steps"
+        "irregular spacing: 2020-01-01 05:00:00 comes 1 hour after 2020-01-01 04:00:00, where steps are mostly 2 "
+        "hours; give the frequency (--freq, for instance 1d) or resample the table to regular steps"
     )
 
 

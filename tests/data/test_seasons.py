@@ -6,7 +6,9 @@ import pytest
 
 from longshort.data import Frequency, Panel, Series, find_seasons, read_panel
 
-real = pytest.mark.skipif("LONGSHORT_DATA" not in os.environ, reason="LONGSHORT_DATA does not name a folder of real data")
+real = pytest.mark.skipif(
+    not os.environ.get("LONGSHORT_DATA"), reason="LONGSHORT_DATA does not name a folder of real data"
+)
 
 
 def panel(unit, *values):

@@ -43,9 +43,9 @@ def find_roles(
     target: str | Sequence[str] | None = None,
     time: str | None = None,
     id: str | None = None,
-    past: Sequence[str] = (),
-    known: Sequence[str] = (),
-    static: Sequence[str] = (),
+    past: str | Sequence[str] = (),
+    known: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
 ) -> Roles:
     """The parts of a table's columns; those that are named here are taken as said.
 

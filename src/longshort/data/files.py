@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from longshort.artifact import write_atomically
 from longshort.errors import InputError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
@@ -323,3 +324,23 @@ def _to_polars(column: nw.Series[Any]) -> pl.Series:
 def _to_text(values: pl.Series | list[Any]) -> pl.Series:
     name = values.name if isinstance(values, pl.Series) else ""
     return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
+
+
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """Write a CSV or Parquet file, whole or not at all.
+
+    Raises:
+        InputError: the ending is neither, or the file cannot be written.
+    """
+    name = path.name.lower()
+    buffer = io.BytesIO()
+    if name.endswith(PARQUET_SUFFIXES):
+        frame.write_parquet(buffer)
+    elif name.endswith(".csv"):
+        frame.write_csv(buffer)
+    else:
+        raise InputError(f"{path}: unknown ending; write to a .csv or .parquet file")
+    try:
+        write_atomically(path, buffer.getvalue())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from None

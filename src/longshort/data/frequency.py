@@ -210,8 +210,8 @@ class Frequency:
         if len(wrong):
             index = int(wrong[0])
             raise OffGridError(
-                f"{show_time(times[index])} lies off the {self._described} grid; correct the time, resample the table to "
-                "regular steps, or give another --freq",
+                f"{show_time(times[index])} lies off the {self._described} grid; correct the time, resample the "
+                "table to regular steps, or give another --freq",
                 index,
             )
         return positions
@@ -397,12 +397,9 @@ def _day_of_month(times: TimeArray) -> IntArray:
 
 def show_time(time: Any) -> str:
     """A time as people write it: a date alone where it is midnight."""
-    text = str(time)
-    return (
-        text[:10]
-        if "T00:00:00" in text and not text.rstrip("0").split("T00:00:00")[1].strip(".")
-        else (text.replace("T", " ").removesuffix(".000000"))
-    )
+    date, _, clock = str(time).partition("T")
+    clock = clock.removesuffix(".000000")
+    return date if clock in ("", "00:00:00") else f"{date} {clock}"
 
 
 def _plural(count: int, unit: str) -> str:

@@ -57,9 +57,12 @@ class Series:
 
     def extended(self, newer: Series) -> Series:
         """This series with the steps of another after it: NaN in a gap, the newer values where both have one."""
-        start, end = min(self.start, newer.start), max(self.end, newer.end)
-        if len(newer) == 0:  # future known values only, which may start beyond the last target value
-            end = self.end
+        if len(newer) == 0:  # known values only, which may start before or beyond the target values
+            skip = max(self.start - newer.start, 0)
+            newer = replace(newer, start=newer.start + skip, known=newer.known[skip:])
+            start, end = self.start, self.end
+        else:
+            start, end = min(self.start, newer.start), max(self.end, newer.end)
         known_end = max(end, self.start + len(self.known), newer.start + len(newer.known))
         y = _overlaid(self.y[:, None], self.start, newer.y[:, None], newer.start, start, end)[:, 0]
         numeric = np.where(np.isnan(newer.static_numeric), self.static_numeric, newer.static_numeric)

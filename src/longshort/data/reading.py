@@ -33,9 +33,9 @@ def read_panel(
     target: str | Sequence[str] | None = None,
     time: str | None = None,
     id: str | None = None,
-    past: Sequence[str] = (),
-    known: Sequence[str] = (),
-    static: Sequence[str] = (),
+    past: str | Sequence[str] = (),
+    known: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
     freq: str | Frequency | None = None,
 ) -> Panel:
     """Read series from a file or a table: long (an id column), wide (a column per series) or a single one.

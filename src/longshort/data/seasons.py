@@ -81,9 +81,7 @@ def _search(sample: Sequence[FloatArray], limit: int) -> list[int]:
         # Multiples of a season do as well as itself.
         season = next(lag for lag in range(2, best + 1) if best % lag == 0 and combs[lag] >= 0.6 * combs[best])
         if combs[season] > 0 and _excess(judged, season, strictness=2.0) > 0:
-            excess = {
-                lag: _excess(sample, lag, season, strictness=1.5) for lag in range(2 * season, limit + 1, season)
-            }
+            excess = {lag: _excess(sample, lag, season, strictness=1.5) for lag in range(2 * season, limit + 1, season)}
             best_excess = max(excess.values(), default=0.0)
             longer = [lag for lag in excess if excess[lag] >= 0.5 * best_excess > 0]
             return [season, *longer[:1]]
@@ -111,7 +109,8 @@ def _level(values: FloatArray) -> FloatArray:
     values = values / largest
     time = np.arange(len(values)) - len(values) / 2
     slope, height = np.polyfit(time[seen], values[seen], 1)
-    return values - slope * time - height
+    level: FloatArray = values - slope * time - height
+    return level
 
 
 def _average(values: FloatArray, width: int) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from longshort.training.settings import Check
 
@@ -63,9 +63,9 @@ class TerminalProgress(Progress):
             TextColumn("{task.fields[loss]}"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self.console, transient=True) as bar:
-            task = bar.add_task(title, total=steps, loss="")
-            watcher = _Bar(bar, task)
+        bar = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        with bar:
+            watcher = _Bar(bar, bar.add_task(title, total=steps, loss=""))
             yield watcher
         if watcher.checks:
             best = min(watcher.checks, key=lambda c: c.validation)
@@ -74,18 +74,18 @@ class TerminalProgress(Progress):
 
 
 class _Bar:
-    def __init__(self, bar: object, task: object) -> None:
+    def __init__(self, bar: Any, task: Any) -> None:
         self.bar, self.task = bar, task
         self.checks: list[Check] = []
 
     def step(self, number: int) -> None:
-        self.bar.update(self.task, completed=number)  # type: ignore[attr-defined]
+        self.bar.update(self.task, completed=number)
 
     def check(self, check: Check) -> None:
         self.checks.append(check)
         best = min(c.validation for c in self.checks)
         text = f"validation {check.validation:.4f} (best {best:.4f})"
-        self.bar.update(self.task, loss=text)  # type: ignore[attr-defined]
+        self.bar.update(self.task, loss=text)
 
 
 def default_progress() -> Progress:

@@ -188,7 +188,7 @@ def make_plan(panel: Panel, config: ForecastConfig) -> Plan:
         patch = season * math.ceil(PATCHES[0] / season)
         while patch > PATCHES[1]:
             patch = math.ceil(patch / 2)
-        wanted = max(14 * season, 3 * patterns[-1], 2 * h) if season <= PATCHES[1] else max(4 * season, 2 * h)
+        wanted = max(21 * season if season <= PATCHES[1] else 4 * season, 3 * patterns[-1], 2 * h)
     else:
         wanted = min(max(4 * h, 32), 128)
         patch = max(1, min(wanted, room) // 16)

@@ -142,20 +142,30 @@ def _verdict(
     best = min(rivals, key=lambda m: value[m] or 0.0)
     difference = (pairs[ours] - pairs[best]).to_numpy()
     mean = float(difference.mean())
-    figures = f"MASE {value[ours]:.3f} against {value[best]:.3f}"
     if len(difference) < PAIRS_NEEDED:
-        clear = f", over {len(difference)} window{'s' if len(difference) > 1 else ''}: too few to be sure"
+        clear = f"over {len(difference)} window{'s' if len(difference) > 1 else ''}, too few to be sure"
     elif abs(mean) <= CLEAR * float(difference.std(ddof=1)) / np.sqrt(len(difference)):
-        clear = f", a difference within the noise of {len(difference)} windows"
+        clear = f"a difference within the noise of {len(difference)} windows"
     else:
-        clear = f", over {len(difference)} windows"
-    subject = f"{ours} beats every baseline" if mean < 0 else f"{best} wins over {ours}"
-    sentence = (
-        f"{subject} (best of them {best}: {figures}{clear})." if mean < 0 else f"{subject} ({figures}{clear})."
-    )
+        clear = f"over {len(difference)} windows"
+    if mean < 0:
+        sentence = f"{ours} beats every baseline: MASE {value[ours]:.3f}, next {best} {value[best]:.3f} ({clear})."
+    else:
+        sentence = f"{best} wins: MASE {value[best]:.3f}, {ours} {value[ours]:.3f} ({clear})."
     if len(mase) > 1:
         wins = int((mase[ours] < mase.select(pl.min_horizontal(rivals)).to_series()).sum())
         sentence += f" Series by series, {ours} is best on {wins} of {len(mase)}."
     if "Naive" in rivals and (value["Naive"] or 0.0) <= (value[ours] or 0.0):
         sentence += " A random walk (Naive: the last value repeated) is not beaten."
     return sentence
+
+
+def best_models(overall: Mapping[str, Mapping[str, float | None]]) -> dict[str, str]:
+    """For each metric the best model: the smallest, for coverage the nearest to 80 %."""
+    best = {}
+    for metric in METRICS:
+        values = {m: row[metric] for m, row in overall.items() if row.get(metric) is not None}
+        if values:
+            target = 0.8 if metric.startswith("coverage") else 0.0
+            best[metric] = min(values, key=lambda m: abs((values[m] or 0.0) - target))
+    return best

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -17,6 +19,8 @@ from longshort.training.checkpoint import SafetensorsIO
 from longshort.training.loop import train
 
 CHECK_EVERY = 100
+# Below this width a second thread costs more than it brings, and far more on a busy machine.
+ONE_THREAD_BELOW = 256
 
 
 def train_model(
@@ -52,7 +56,7 @@ def train_model(
         done = checkpoints / f"member-{member}.safetensors"
         seed = config.seed + 1000 * member
         # The caller's random numbers are none of our business.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _threads(config.hidden_size):
             torch.manual_seed(seed)
             network = make_network(dims, config)
             if done.exists():
@@ -74,3 +78,15 @@ def train_model(
         networks.append(network.eval())
         history.append(checks)
     return ForecastModel(config, plan, dims, scaler, tuple(networks), naive_error), history
+
+
+@contextmanager
+def _threads(hidden_size: int) -> Iterator[None]:
+    """As many threads as pay for a network of this width."""
+    before = torch.get_num_threads()
+    if hidden_size < ONE_THREAD_BELOW:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,66 @@
+"""Named public data sets: looked for in the folder `LONGSHORT_DATA` first, else downloaded once with a checksum."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from longshort.errors import InputError
+
+# Place in LONGSHORT_DATA -> where it comes from, and its SHA-256.
+_SETS = {
+    "series/ETTh1.csv": (
+        "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/ETTh1.csv",
+        "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
+    ),
+    "series/m4-hourly-train.csv": (
+        "https://raw.githubusercontent.com/Mcompetitions/M4-methods/master/Dataset/Train/Hourly-train.csv",
+        "ea59b7783573c49077a835ab6465c7d66f1474783360f310988a9a737fbca62f",
+    ),
+    "series/m4-hourly-test.csv": (
+        "https://raw.githubusercontent.com/Mcompetitions/M4-methods/master/Dataset/Test/Hourly-test.csv",
+        "71a57fccb15e534d973626ada4fb87febf789e9317715b7cc6dd3b5f90db6f42",
+    ),
+    "series/airline-passengers.csv": (
+        "https://raw.githubusercontent.com/jbrownlee/Datasets/master/airline-passengers.csv",
+        "8cb51be753a718d9be5d76d7e238cc224792754676adc21faa59e954b0201621",
+    ),
+    "series/daily-min-temperatures.csv": (
+        "https://raw.githubusercontent.com/jbrownlee/Datasets/master/daily-min-temperatures.csv",
+        "8b9de63ed6789492bf497625e7f9beb96a63d367b4b0a21754006f749fa5e5da",
+    ),
+    "series/monthly-sunspots.csv": (
+        "https://raw.githubusercontent.com/jbrownlee/Datasets/master/monthly-sunspots.csv",
+        "c4ec8cc57d9f6fb6ecdb3e1f37f25b6f4badd5124c55931052b0cd2fc3bc71f3",
+    ),
+    "series/stock-aapl-daily.csv": (
+        "https://raw.githubusercontent.com/plotly/datasets/master/finance-charts-apple.csv",
+        "24c7604edfd5afe862ddb9f9535e2fd7351f43711bfc442bca52055e15e37bcd",
+    ),
+}
+
+
+def dataset_path(name: str) -> Path:
+    """A file of a public data set, fetched if it is not there yet.
+
+    Args:
+        name: its place, for instance "series/ETTh1.csv".
+
+    Raises:
+        InputError: the name is not known, or the file is neither in `LONGSHORT_DATA` nor to be had.
+    """
+    if name not in _SETS:
+        raise InputError(f"unknown data set {name!r}: known are {', '.join(sorted(_SETS))}")
+    folder = os.environ.get("LONGSHORT_DATA")
+    if folder and (Path(folder) / name).is_file():
+        return Path(folder) / name
+    import pooch
+
+    address, checksum = _SETS[name]
+    try:
+        found = pooch.retrieve(
+            address, f"sha256:{checksum}", fname=name.replace("/", "-"), path=pooch.os_cache("longshort")
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name} could not be fetched ({error}): set LONGSHORT_DATA to a folder that holds it") from None
+    return Path(found)
