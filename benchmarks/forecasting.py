@@ -30,7 +30,7 @@ import polars as pl
 
 from longshort import Forecaster
 from longshort.artifact import versions
-from longshort.data import Frequency, Panel, Series, read_panel
+from longshort.data import Panel, Series, read_panel
 from longshort.data.datasets import dataset_path
 from longshort.tasks.forecast import Backtest
 from longshort.training import TerminalProgress
@@ -128,15 +128,15 @@ def _seasonal(y: np.ndarray[Any, Any], name: str) -> pl.DataFrame:
 
 
 def temperatures(seeds: Sequence[int], **settings: Any) -> dict[str, Any]:
-    """Daily minimum temperatures, Melbourne: every day of the last two years is an origin, horizon 7."""
+    """Daily minimum temperatures, Melbourne: the last two years week by week, horizon 7."""
     panel = read_panel(dataset_path("series/daily-min-temperatures.csv"))
-    return _held_out(panel, seeds, horizon=7, test_windows=730 - 7 + 1, step_size=1, **settings)
+    return _held_out(panel, seeds, horizon=7, test_windows=104, **settings)
 
 
 def stock(seeds: Sequence[int], **settings: Any) -> dict[str, Any]:
-    """Apple, daily close: the last 100 trading days, horizon 5. The random walk is the baseline to watch."""
+    """Apple, daily close: the last 100 trading days in windows of 5. The random walk is the baseline to watch."""
     panel = read_panel(dataset_path("series/stock-aapl-daily.csv"), target="AAPL.Close")
-    return _held_out(panel, seeds, horizon=5, test_windows=96, step_size=1, **settings)
+    return _held_out(panel, seeds, horizon=5, test_windows=20, **settings)
 
 
 def _held_out(panel: Panel, seeds: Sequence[int], **settings: Any) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._written = {CONFIG}
 
     @property
     def checkpoints(self) -> Path:
@@ -93,19 +94,19 @@ class RunDirectory:
         """
         run = cls(Path(path))
         present = run._entries()
-        if overwrite and CONFIG in present:
+        ours = run._is_ours()
+        if ours and overwrite:
             run._remove()
-            present = set()
-        if MANIFEST in present:
+        elif ours and MANIFEST in present:
             raise InputError(f"{path} holds a finished run: choose another folder, or pass --overwrite to replace it")
-        if CONFIG in present:
+        elif ours:
             if not resume:
                 raise InputError(
                     f"{path} holds an unfinished run: pass --resume to go on with it, or --overwrite to start again"
                 )
             run._check_same(config)
             return run
-        if present:
+        elif present:
             raise InputError(f"{path} holds other files ({sorted(present)[0]}, …): choose a new or an empty folder")
         try:
             run.path.mkdir(parents=True, exist_ok=True)
@@ -145,6 +146,7 @@ class RunDirectory:
     def write(self, name: str, content: bytes) -> None:
         """Write one file of the run, atomically."""
         write_atomically(self.path / name, content)
+        self._written.add(name)
 
     def write_json(self, name: str, value: Json) -> None:
         """Write one JSON file of the run, atomically."""
@@ -169,39 +171,49 @@ class RunDirectory:
             raise InputError(f"{self.path / name} is not readable: restore it from a copy, or fit again") from None
 
     def finish(self) -> None:
-        """Seal the run: remove the checkpoints and write the manifest."""
+        """Seal the run: remove the checkpoints and write the manifest of the files that were written."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-        names = sorted(p.name for p in self.path.iterdir() if p.is_file() and p.name != MANIFEST and p.name[0] != ".")
-        files = {name: _checksum(self.path / name) for name in names}
+        files = {name: _checksum(self.path / name) for name in sorted(self._written)}
         self.write_json(MANIFEST, {"format": FORMAT, "format_version": FORMAT_VERSION, "files": files})
 
     def _entries(self, *, must_exist: bool = False) -> set[str]:
-        if self.path.is_file():
-            raise InputError(f"{self.path} is a file: choose a folder")
-        if not self.path.exists():
-            if must_exist:
-                raise InputError(f"{self.path} does not exist: fit a run first, or check the path")
-            return set()
         try:
             return {p.name for p in self.path.iterdir() if not p.name.startswith(".")}
+        except FileNotFoundError:
+            if must_exist:
+                raise InputError(f"{self.path} does not exist: fit a run first, or check the path") from None
+            return set()
+        except NotADirectoryError:
+            raise InputError(f"{self.path} is a file, or lies in one: choose a folder") from None
         except OSError as error:
             raise InputError(f"cannot read {self.path}: {error.strerror or error}; choose another folder") from None
+
+    def _is_ours(self) -> bool:
+        """Whether a run was begun here, rather than a folder that has files of these names by chance."""
+        with contextlib.suppress(InputError, AttributeError):
+            if self.read_json(MANIFEST).get("format") == FORMAT:
+                return True
+        with contextlib.suppress(InputError, TypeError):
+            return "task" in self.read_json(CONFIG)
+        return False
 
     def _remove(self) -> None:
         """Remove the run's own files; whatever else lies in the folder stays."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-        own = {MANIFEST, CONFIG}
-        with contextlib.suppress(InputError, AttributeError):
-            own |= set(self.read_json(MANIFEST).get("files", {}))
-        for name in sorted(own, key=lambda n: n != MANIFEST):  # the manifest first: half removed is unfinished
-            (self.path / Path(name).name).unlink(missing_ok=True)
+        listed: set[str] = set()
+        with contextlib.suppress(InputError, AttributeError, TypeError):
+            listed = set(self.read_json(MANIFEST)["files"])
+        (self.path / MANIFEST).unlink(missing_ok=True)  # the first: half removed is unfinished
+        for name in {CONFIG, *listed} & self._entries():
+            if (self.path / name).is_file():
+                (self.path / name).unlink()
 
     def _check_same(self, config: Mapping[str, Json]) -> None:
         before, now = self.read_json(CONFIG), json.loads(to_json(dict(config)))
-        changed = [key for key in sorted({*before, *now} - {"versions"}) if before.get(key) != now.get(key)]
+        changed = _differences({**before, "versions": None}, {**now, "versions": None})
         if changed:
             raise InputError(
-                f"cannot resume {self.path}: {', '.join(changed)} differ from when the run began; "
+                f"cannot resume {self.path}: not as when the run began: {', '.join(sorted(changed))}; "
                 "use the same data and settings, or --overwrite to start again"
             )
 
@@ -213,6 +225,16 @@ class RunDirectory:
             raise InputError(f"{path} is missing: restore it from a copy, or fit again")
         if _checksum(path) != checksum:
             raise InputError(f"{path} is not as it was written (its checksum differs): restore it, or fit again")
+
+
+def _differences(before: Json, now: Json) -> set[str]:
+    """Names of what differs between two settings, those of settings inside settings included."""
+    changed = set()
+    for key in {*before, *now}:
+        one, two = before.get(key), now.get(key)
+        if one != two:
+            changed |= _differences(one, two) if isinstance(one, dict) and isinstance(two, dict) else {key}
+    return changed
 
 
 def _checksum(path: Path) -> str:

@@ -100,7 +100,9 @@ def evaluate(
     run: Run,
     data: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Argument(metavar="[DATA]", help="Rows that came after the training data; without them, the held-out test."),
+        typer.Argument(
+            metavar="[DATA]", help="Rows that came after the training data; without them, the held-out test."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -62,5 +62,7 @@ def dataset_path(name: str) -> Path:
             address, f"sha256:{checksum}", fname=name.replace("/", "-"), path=pooch.os_cache("longshort")
         )
     except (OSError, ValueError) as error:
-        raise InputError(f"{name} could not be fetched ({error}): set LONGSHORT_DATA to a folder that holds it") from None
+        raise InputError(
+            f"{name} could not be fetched ({error}): set LONGSHORT_DATA to a folder that holds it"
+        ) from None
     return Path(found)

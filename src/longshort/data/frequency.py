@@ -288,8 +288,9 @@ class Frequency:
     def calendar(self, positions: IntArray) -> FloatArray:
         """Calendar features in [-1, 1] of positions, shape (T,) to (T, K): sines and cosines of cyclic times.
 
-        The hour where steps are shorter than a day, the weekday where they are shorter than a week, the time of year
-        with two harmonics. Integer steps and years have none (K = 0).
+        The time of day (three harmonics) where steps are shorter than a day, the weekday (three, so that each of the
+        seven can stand out) where they are shorter than a week, the time of year (two). Integer steps and years have
+        none (K = 0).
         """
         waves = self._waves()
         features = np.empty((len(positions), len(waves)))
@@ -314,9 +315,9 @@ class Frequency:
             if length < _MICROSECONDS["hour"]:
                 cycles.append(("hour", 1))
             if length < _DAY:
-                cycles.append(("day", 1))
+                cycles += [("day", harmonic) for harmonic in (1, 2, 3)]
             if length < _MICROSECONDS["week"]:
-                cycles.append(("week", 1))
+                cycles += [("week", harmonic) for harmonic in (1, 2, 3)]  # three tell all seven days apart
             cycles += [("year", 1), ("year", 2)]
         waves: list[tuple[str, int, Callable[[FloatArray], FloatArray]]] = []
         for cycle, harmonic in cycles:

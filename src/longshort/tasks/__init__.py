@@ -22,6 +22,7 @@ def load(path: str | Path) -> Any:
     settings = RunDirectory.open(path).read_json(CONFIG)
     task = settings.get("task") if isinstance(settings, dict) else None
     if task not in ESTIMATORS:
-        raise InputError(f"{path} holds a run of the task {task!r}, known are {', '.join(ESTIMATORS)}: upgrade longshort")
+        known = ", ".join(ESTIMATORS)
+        raise InputError(f"{path} holds a run of the task {task!r}, known are {known}: upgrade longshort")
     module, name = ESTIMATORS[task]
     return getattr(importlib.import_module(module), name).load(path)

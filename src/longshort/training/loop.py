@@ -8,6 +8,7 @@ resumed repeats at most one stretch and ends with the same bits.
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,11 +19,13 @@ from typing import Any, Generic, Protocol, TypeVar
 import lightning.pytorch as lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
+from longshort.errors import InputError, LongshortError
 from longshort.training.checkpoint import SafetensorsIO
 from longshort.training.progress import Watcher
 from longshort.training.settings import Check, Hardware, Schedule
@@ -42,7 +45,7 @@ class Problem(Protocol[BatchT]):
         ...
 
     def validation_batches(self) -> Sequence[BatchT]:
-        """The validation split, the same at every call."""
+        """The validation split, the same at every call; empty to train all steps and stop by nothing."""
         ...
 
     def loss(self, network: nn.Module, batch: BatchT) -> tuple[Tensor, int]:
@@ -61,6 +64,8 @@ def train(
 ) -> list[Check]:
     """Train `problem.network` in place and leave it with the averaged weights that validated best.
 
+    Without a validation split it ends with the averaged weights of the last step.
+
     Args:
         problem: data and loss.
         schedule: how long and how fast.
@@ -74,36 +79,66 @@ def train(
 
     Raises:
         KeyboardInterrupt: stopped with Ctrl-C; the checkpoints are there.
-        InputError: a checkpoint is damaged.
+        InputError: a checkpoint is damaged, or there is no such hardware.
+        LongshortError: the training diverged.
     """
-    module = _Module(problem, schedule, seed, watcher)
-    best = ModelCheckpoint(
-        dirpath=checkpoints, filename="best", monitor=VALIDATION, save_last=True, enable_version_counter=False
-    )
-    best.FILE_EXTENSION = ".safetensors"
-    last = checkpoints / "last.safetensors"
-    with _quiet(), _interruptible():
-        trainer = lightning.Trainer(
-            accelerator=hardware.accelerator,
-            devices=hardware.devices,
-            precision=hardware.precision,  # type: ignore[arg-type]
-            num_nodes=hardware.num_nodes,
-            max_steps=schedule.steps,
-            gradient_clip_val=schedule.clip,
-            callbacks=[_Averaging(), EarlyStopping(VALIDATION, patience=schedule.patience), best],
-            plugins=[SafetensorsIO()],
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
-        trainer.fit(module, ckpt_path=last if last.exists() else None)
-    state = SafetensorsIO().load_checkpoint(checkpoints / "best.safetensors")["state_dict"]
+    module = _Module(problem, schedule, seed, watcher, checkpoints)
+    if module.last.exists():
+        module.checks = _checks(SafetensorsIO().load_checkpoint(module.last))
+    if not module.finished:
+        with _quiet(), _interruptible():
+            trainer = _trainer(
+                hardware,
+                max_epochs=math.ceil(schedule.steps / schedule.check_every),
+                reload_dataloaders_every_n_epochs=1,
+                gradient_clip_val=schedule.clip,
+                callbacks=[_Averaging()],
+                plugins=[SafetensorsIO()],
+            )
+            trainer.fit(module, ckpt_path=module.last if module.last.exists() else None)
+    if not math.isfinite(_loss(module.checks[module.choice])):
+        raise LongshortError("the training diverged, its loss is not finite: lower the learning rate")
+    state = SafetensorsIO().load_checkpoint(module.best if module.validation else module.last)["state_dict"]
     problem.network.load_state_dict(
         {key.removeprefix("average.module."): v for key, v in state.items() if key.startswith("average.module.")}
     )
     problem.network.eval()
     return module.checks
+
+
+def check_hardware(hardware: Hardware) -> None:
+    """Refuse, with an InputError, what Lightning cannot train on here."""
+    with _quiet():
+        _trainer(hardware)
+
+
+def _trainer(hardware: Hardware, **options: Any) -> lightning.Trainer:
+    try:
+        return lightning.Trainer(
+            accelerator=hardware.accelerator,
+            devices=hardware.devices,
+            precision=hardware.precision,  # type: ignore[arg-type]
+            num_nodes=hardware.num_nodes,
+            logger=False,
+            enable_checkpointing=False,  # `_Module` writes its own
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            **options,
+        )
+    except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise InputError(f"cannot train on {hardware}: {reason}; choose another one") from None
+
+
+def _checks(checkpoint: dict[str, Any]) -> list[Check]:
+    return [Check(*values) for values in checkpoint["checks"]]
+
+
+def _loss(check: Check) -> float:
+    """What the best look is chosen by: the validation loss if there is one; infinite where it is not finite."""
+    loss = check.training if check.validation is None else check.validation
+    return loss if math.isfinite(loss) else math.inf
 
 
 class _Steps(Dataset[BatchT], Generic[BatchT]):
@@ -133,21 +168,25 @@ class _List(Dataset[BatchT], Generic[BatchT]):
 
 
 class _Module(lightning.LightningModule):
-    def __init__(self, problem: Problem[Any], schedule: Schedule, seed: int, watcher: Watcher) -> None:
+    def __init__(
+        self, problem: Problem[Any], schedule: Schedule, seed: int, watcher: Watcher, checkpoints: Path
+    ) -> None:
         super().__init__()
         self.problem, self.schedule, self.seed, self.watcher = problem, schedule, seed, watcher
+        self.last, self.best = checkpoints / "last.safetensors", checkpoints / "best.safetensors"
         self.network = problem.network
         self.average = AveragedModel(problem.network, multi_avg_fn=_ema(schedule.averaging))
         self.average.eval()
+        self.validation = problem.validation_batches()
         self.checks: list[Check] = []
         self._losses: list[Tensor] = []
 
     def train_dataloader(self) -> DataLoader[Any]:
-        length = self.schedule.check_every * self.trainer.world_size
-        return DataLoader(_Steps[Any](self, length), batch_size=None)
+        length = min(self.schedule.check_every, self.schedule.steps - self.global_step)
+        return DataLoader(_Steps[Any](self, length * self.trainer.world_size), batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        return DataLoader(_List(self.problem.validation_batches()), batch_size=None)
+        return DataLoader(_List(self.validation), batch_size=None)
 
     def configure_optimizers(self) -> Any:
         s = self.schedule
@@ -171,17 +210,40 @@ class _Module(lightning.LightningModule):
         loss, count = self.problem.loss(self.average.module, batch)
         self.log(VALIDATION, loss, on_epoch=True, batch_size=count, sync_dist=self.trainer.world_size > 1)
 
-    def on_validation_epoch_end(self) -> None:
-        training = float(torch.stack(self._losses).mean()) if self._losses else float("nan")
-        check = Check(self.global_step, training, float(self.trainer.callback_metrics[VALIDATION]))
+    def on_train_epoch_end(self) -> None:
+        """Look at what was learnt, and write the best and the last state.
+
+        The best comes first: killed between the two, the training goes on from the older last one and writes it again.
+        """
+        validation = float(self.trainer.callback_metrics[VALIDATION]) if self.validation else None
+        check = Check(self.global_step, float(torch.stack(self._losses).mean()), validation)
         self.checks.append(check)
+        if self.validation and self.choice == len(self.checks) - 1:
+            self.trainer.save_checkpoint(self.best)
+        self.trainer.save_checkpoint(self.last)
+        self.trainer.should_stop = self.finished
         self.watcher.check(check)
+
+    @property
+    def choice(self) -> int:
+        """The look whose weights are kept: the best one, or the last one where nothing is validated."""
+        losses = [_loss(check) for check in self.checks]
+        return losses.index(min(losses)) if self.validation else len(losses) - 1
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done, or the best look lies further back than the schedule's patience."""
+        if not self.checks:
+            return False
+        return self.checks[-1].step >= self.schedule.steps or (
+            len(self.checks) - 1 - self.choice >= self.schedule.patience
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["checks"] = [[c.step, c.training, c.validation] for c in self.checks]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.checks = [Check(*values) for values in checkpoint["checks"]]
+        self.checks = _checks(checkpoint)
 
 
 def _ema(decay: float) -> Any:

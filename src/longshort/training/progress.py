@@ -27,8 +27,8 @@ class Progress:
         """One finding or one stage of the work."""
 
     @contextmanager
-    def member(self, index: int, members: int, steps: int) -> Iterator[Watcher]:
-        """One training out of several, of at most `steps` steps."""
+    def training(self, title: str, steps: int) -> Iterator[Watcher]:
+        """One training of at most `steps` steps."""
         yield _Silent()
 
 
@@ -51,11 +51,10 @@ class TerminalProgress(Progress):
         self.console.print(f"[dim]·[/dim] {text}", markup=True)
 
     @contextmanager
-    def member(self, index: int, members: int, steps: int) -> Iterator[Watcher]:
+    def training(self, title: str, steps: int) -> Iterator[Watcher]:
         """A bar with the step, the time left, and the validation loss beside the best so far."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        title = f"training {index + 1} of {members}" if members > 1 else "training"
         columns = (
             TextColumn("  {task.description}"),
             BarColumn(bar_width=24),
@@ -63,29 +62,38 @@ class TerminalProgress(Progress):
             TextColumn("{task.fields[loss]}"),
             TimeRemainingColumn(),
         )
-        bar = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
-        with bar:
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
             watcher = _Bar(bar, bar.add_task(title, total=steps, loss=""))
             yield watcher
-        if watcher.checks:
-            best = min(watcher.checks, key=lambda c: c.validation)
-            last = watcher.checks[-1]
-            self.note(f"{title}: {last.step} steps, best validation loss {best.validation:.4f} at step {best.step}")
+        self.note(f"{title}: {watcher.summary()}")
 
 
 class _Bar:
     def __init__(self, bar: Any, task: Any) -> None:
         self.bar, self.task = bar, task
-        self.checks: list[Check] = []
+        self.last: Check | None = None
+        self.best: Check | None = None
 
     def step(self, number: int) -> None:
         self.bar.update(self.task, completed=number)
 
     def check(self, check: Check) -> None:
-        self.checks.append(check)
-        best = min(c.validation for c in self.checks)
-        text = f"validation {check.validation:.4f} (best {best:.4f})"
+        self.last = check
+        if check.validation is None:
+            text = f"training loss {check.training:.4f}"
+        else:
+            if self.best is None or check.validation < (self.best.validation or 0.0):
+                self.best = check
+            text = f"validation loss {check.validation:.4f}, best {self.best.validation:.4f}"
         self.bar.update(self.task, loss=text)
+
+    def summary(self) -> str:
+        """The training in a few words."""
+        if self.last is None:
+            return "was complete"
+        if self.best is None:
+            return f"{self.last.step} steps, training loss {self.last.training:.4f}"
+        return f"{self.last.step} steps, best validation loss {self.best.validation:.4f} at step {self.best.step}"
 
 
 def default_progress() -> Progress:

@@ -20,7 +20,7 @@ class Schedule:
 
     steps: int = 2000
     check_every: int = 100
-    patience: int = 6
+    patience: int = 10
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     clip: float = 1.0
@@ -46,8 +46,8 @@ class Hardware:
 
 @dataclass(frozen=True)
 class Check:
-    """One look at the validation split: the step, the mean training loss since the last look, the validation loss."""
+    """One look: the step, the mean training loss since the last look, the validation loss (None without a split)."""
 
     step: int
     training: float
-    validation: float
+    validation: float | None

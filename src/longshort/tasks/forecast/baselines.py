@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -36,7 +37,7 @@ def forecast_baselines(
     from statsforecast import StatsForecast
     from statsforecast import models as sf
 
-    makers = {
+    makers: dict[str, Callable[[], Any]] = {
         "Naive": lambda: sf.Naive(alias="Naive"),
         "SeasonalNaive": lambda: sf.SeasonalNaive(season_length=season, alias="SeasonalNaive"),
         "AutoETS": lambda: sf.AutoETS(season_length=season, alias="AutoETS"),
@@ -50,7 +51,7 @@ def forecast_baselines(
     levels = sorted({_level(q) for q in quantiles if q != 0.5})
     tables = []
     for name in models:
-        engine = StatsForecast(models=[makers[name]()], freq=1, n_jobs=1, fallback_model=sf.Naive())
+        engine: Any = StatsForecast(models=[makers[name]()], freq=1, n_jobs=1, fallback_model=sf.Naive())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             table = engine.cross_validation(
@@ -58,7 +59,7 @@ def forecast_baselines(
                 df=long,
                 test_size=backtest.test_size,
                 step_size=backtest.step_size,
-                n_windows=None,
+                n_windows=None,  # follows from the two sizes
                 level=levels,
                 input_size=ETS_HISTORY if name == "AutoETS" else None,
             )
@@ -73,7 +74,22 @@ def forecast_baselines(
     result = tables[0]
     for table in tables[1:]:
         result = result.join(table, on=["unique_id", "cutoff", "step"])
-    return result
+    return _completed(result, quantiles, models)
+
+
+def _completed(table: pl.DataFrame, quantiles: Sequence[float], models: Sequence[str]) -> pl.DataFrame:
+    """Where a history is too short for a model, as one season is for the seasonal naive one, Naive takes its place."""
+    if "Naive" not in models:
+        return table
+    for name in models:
+        table = table.with_columns(pl.col(name).fill_nan(pl.col("Naive")))
+        table = table.with_columns(
+            pl.col(quantile_column(name, q)).fill_nan(
+                pl.col(name) + pl.col(quantile_column("Naive", q)) - pl.col("Naive")
+            )
+            for q in quantiles
+        )
+    return table
 
 
 def _level(q: float) -> float | int:

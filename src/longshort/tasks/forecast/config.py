@@ -35,7 +35,9 @@ class ForecastConfig:
         steps: optimiser steps at most.
         batch_size: windows in a step.
         learning_rate, weight_decay: of AdamW.
-        validation_size: steps before the test windows that decide when to stop; they are not trained on.
+        validation_size: steps before the test windows that decide when to stop.
+        refit: once it is known when to stop, train the members on the validation steps too, for so many steps. If not,
+            each member is stopped by the validation windows and never trained on them.
         test_windows: windows at the end of every series held out for the honest evaluation; 0 to hold out none.
         step_size: steps between two test windows; the horizon if None.
         seed: of weights, batches and dropout.
@@ -46,7 +48,7 @@ class ForecastConfig:
     cell: str = "lstm"
     hidden_size: int = 64
     num_layers: int = 1
-    dropout: float = 0.3
+    dropout: float = 0.1
     members: int = 3
     seasons: tuple[int, ...] | None = None
     lookback: int | None = None
@@ -55,6 +57,7 @@ class ForecastConfig:
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
     validation_size: int | None = None
+    refit: bool = True
     test_windows: int | None = None
     step_size: int | None = None
     seed: int = 0
@@ -64,25 +67,40 @@ class ForecastConfig:
             if not right:
                 raise InputError(what)
 
-        need(_whole(self.horizon) and self.horizon >= 1, f"horizon must be a whole number from 1, not {self.horizon}")
         need(self.cell in CELLS, f"cell must be one of {', '.join(CELLS)}, not {self.cell!r}")
-        levels = sorted({*(float(q) for q in self.quantiles), 0.5})
-        need(all(0 < q < 1 for q in levels), f"quantiles must lie between 0 and 1, not {tuple(self.quantiles)}")
-        object.__setattr__(self, "quantiles", tuple(levels))
-        for name in ("hidden_size", "num_layers", "members", "batch_size"):
+        need(isinstance(self.refit, bool), f"refit must be true or false, not {self.refit!r}")
+        for name in ("quantiles", "seasons"):
             value = getattr(self, name)
-            need(_whole(value) and value >= 1, f"{name} must be a whole number from 1, not {value}")
+            several = isinstance(value, (tuple, list)) and all(_number(v) for v in value)
+            need(several or (value is None and name == "seasons"), f"{name} must be a list of numbers, not {value!r}")
+        levels = tuple(sorted({*(float(q) for q in self.quantiles), 0.5}))
+        need(all(0 < q < 1 for q in levels), f"quantiles must lie between 0 and 1, not {tuple(self.quantiles)}")
+        object.__setattr__(self, "quantiles", levels)
+        if self.seasons is not None:
+            need(
+                all(_whole(s) and s >= 2 for s in self.seasons),
+                f"seasons must be whole numbers from 2, not {self.seasons}",
+            )
+            object.__setattr__(self, "seasons", tuple(sorted(set(self.seasons))))
+        for name in ("horizon", "hidden_size", "num_layers", "members", "batch_size"):
+            value = getattr(self, name)
+            need(_whole(value) and value >= 1, f"{name} must be a whole number from 1, not {value!r}")
         for name in ("lookback", "steps", "validation_size", "step_size"):
             value = getattr(self, name)
-            need(value is None or (_whole(value) and value >= 1), f"{name} must be a whole number from 1, not {value}")
-        need(self.test_windows is None or (_whole(self.test_windows) and self.test_windows >= 0),
-             f"test_windows must be a whole number from 0, not {self.test_windows}")
-        need(0 <= self.dropout < 1, f"dropout must be at least 0 and below 1, not {self.dropout}")
+            need(
+                value is None or (_whole(value) and value >= 1), f"{name} must be a whole number from 1, not {value!r}"
+            )
+        for name in ("test_windows", "seed"):
+            value = getattr(self, name)
+            need(
+                (value is None and name != "seed") or (_whole(value) and value >= 0),
+                f"{name} must be a whole number from 0, not {value!r}",
+            )
+        for name in ("dropout", "learning_rate", "weight_decay"):
+            value = getattr(self, name)
+            need(_number(value) and 0 <= value < math.inf, f"{name} must be a number from 0, not {value!r}")
+        need(self.dropout < 1, f"dropout must be below 1, not {self.dropout}")
         need(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
-        need(self.weight_decay >= 0, f"weight_decay must be at least 0, not {self.weight_decay}")
-        if self.seasons is not None:
-            need(all(_whole(s) and s >= 2 for s in self.seasons), f"seasons must be whole numbers from 2, not {self.seasons}")
-            object.__setattr__(self, "seasons", tuple(sorted(set(self.seasons))))
 
     def to_dict(self) -> dict[str, Any]:
         """As config.json holds it."""
@@ -94,7 +112,12 @@ class ForecastConfig:
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise InputError(f"unknown setting {unknown[0]!r}: known are {', '.join(f.name for f in fields(cls))}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        fitting: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**fitting)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def _whole(value: object) -> bool:
@@ -111,6 +134,7 @@ class Plan:
         lookback: steps that the network sees, a multiple of `patch`.
         patch: steps that make one input of the recurrent layer: one season, where that is a fair size.
         linear: last steps that the linear path sees.
+        level: last steps of a window whose mean is its location: one season, or the whole window where there is none.
         lags: lags of the copies, in steps.
         steps: optimiser steps at most.
         validation: windows that decide when to stop.
@@ -122,15 +146,21 @@ class Plan:
     lookback: int
     patch: int
     linear: int
+    level: int
     lags: tuple[int, ...]
     steps: int
     validation: Backtest
     test: Backtest | None
 
     @property
+    def test_size(self) -> int:
+        """Steps at the end of every series that lie in test windows."""
+        return self.test.test_size if self.test else 0
+
+    @property
     def held_out(self) -> int:
-        """Steps at the end of every series that are not trained on."""
-        return self.validation.test_size + (self.test.test_size if self.test else 0)
+        """Steps at the end of every series that lie in validation or test windows."""
+        return self.validation.test_size + self.test_size
 
     @property
     def reach(self) -> int:
@@ -208,8 +238,9 @@ def make_plan(panel: Panel, config: ForecastConfig) -> Plan:
         lookback=lookback,
         patch=patch,
         linear=linear,
+        level=min(patterns[0], lookback) if patterns else lookback,
         lags=tuple(sorted(lags)),
-        steps=config.steps or int(np.clip(points // 120, 500, 2000)),
+        steps=config.steps or int(np.clip(points // 100, 500, 4000)),
         validation=validation,
         test=test,
     )

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from longshort.artifact import CONFIG, RunDirectory, versions
-from longshort.data import Columns, Panel, read_future, read_panel, read_table
+from longshort.data import Columns, Panel, Series, read_future, read_panel, read_table
 from longshort.errors import InputError, LongshortError
 from longshort.tasks.forecast import history
 from longshort.tasks.forecast.config import ForecastConfig, Plan, make_plan
@@ -102,6 +101,9 @@ class Forecaster:
             with tempfile.TemporaryDirectory(prefix="longshort-") as folder:
                 self._fit(panel, plan, Path(folder), hardware, progress)
             return self
+        from longshort.training.loop import check_hardware
+
+        check_hardware(hardware)
         directory = RunDirectory.create(run, config=self._settings(panel, plan), resume=resume, overwrite=overwrite)
         self._fit(panel, plan, directory.checkpoints, hardware, progress)
         self._write(directory)
@@ -294,22 +296,33 @@ class Forecaster:
     def _continued(self, data: Any) -> Panel:
         """New rows behind the history they continue; series never seen stand alone."""
         known = self.fitted.panel
+        columns = known.columns
         if isinstance(data, Panel):
             newer = data
         else:
             present = read_table(data).columns
-            if known.columns.known and not set(known.columns.targets) & set(present):
-                newer = read_future(data, known.columns, known.frequency)
+            missing = [name for name in columns.known if name not in present]
+            if missing:
+                raise InputError(f"{_name(data)}: column {missing[0]!r} is missing, which is known in advance: add it")
+            if columns.known and not set(columns.targets) & set(present):
+                newer = read_future(data, columns, known.frequency)
             else:
-                newer = read_panel(data, freq=known.frequency, **_options(known.columns, present))
+                newer = read_panel(data, freq=known.frequency, **_options(columns, present))
+                newer = replace(newer, series=[_aligned(s, newer.columns, columns) for s in newer], columns=columns)
         asked = {s.id for s in newer}
-        return replace(known, series=[s for s in known.extended(newer) if s.id in asked])
+        series = [s for s in known.extended(newer) if s.id in asked]
+        if not series:
+            raise InputError(f"{_name(data)}: none of its series was trained on, and there are no values to go on from")
+        return replace(known, series=series)
 
     def _windows(self, panel: Panel) -> Backtest:
         """Windows over the steps that the training did not see; the last one for series it never saw."""
         seen = {s.id: s.start + len(s) for s in self.fitted.panel}
         new = min(s.start + len(s) - seen.get(s.id, s.start + len(s) - self.config.horizon) for s in panel)
         horizon = self.config.horizon
+        short = next((s for s in panel if len(s) <= horizon), None)
+        if short:
+            raise InputError(f"series {short.id!r} has {len(short)} steps, too few to test a horizon of {horizon}")
         if new < horizon:
             raise InputError(
                 f"evaluation needs at least {horizon} steps after the training data in every series, there are {new}"
@@ -328,12 +341,29 @@ def _tail(panel: Panel, steps: int) -> Panel:
 
 
 def _options(columns: Columns, present: Sequence[str]) -> dict[str, Any]:
-    """The options of `read_panel` that give a new table's columns the parts they had in training, where it has them."""
-    named = {"target": list(columns.targets), "time": columns.time, "id": columns.id}
+    """The options of `read_panel` that give a new table's columns the parts they had in training."""
     static = [*columns.static_numeric, *columns.static_categories]
-    named.update({"past": list(columns.past), "known": list(columns.known), "static": static})
-    flat = [n for part in named.values() for n in ([part] if isinstance(part, str) else part or [])]
-    return {part: names for part, names in named.items() if names} if set(flat) <= set(present) else {}
+    parts = {"target": columns.targets, "past": columns.past, "known": columns.known, "static": static}
+    named: dict[str, Any] = {part: [name for name in names if name in present] for part, names in parts.items()}
+    named |= {part: name for part, name in (("time", columns.time), ("id", columns.id)) if name in present}
+    return {part: names for part, names in named.items() if names}
+
+
+def _aligned(series: Series, own: Columns, wanted: Columns) -> Series:
+    """A series with the columns of the training; those that its table does not have are missing."""
+    past = [series.past[:, own.past.index(n)] if n in own.past else np.full(len(series), np.nan) for n in wanted.past]
+    numbers = dict(zip(own.static_numeric, series.static_numeric, strict=True))
+    texts = dict(zip(own.static_categories, series.static_categories, strict=True))
+    return replace(
+        series,
+        past=np.stack(past, axis=1) if past else np.zeros((len(series), 0)),
+        static_numeric=np.array([numbers.get(name, np.nan) for name in wanted.static_numeric]),
+        static_categories=tuple(texts.get(name, "") for name in wanted.static_categories),
+    )
+
+
+def _name(data: Any) -> str:
+    return str(data) if isinstance(data, str | Path) else "the table"
 
 
 def _wanted(levels: Sequence[float], quantiles: Sequence[float], learnt: Sequence[float]) -> dict[str, float]:

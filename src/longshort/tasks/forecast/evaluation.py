@@ -113,7 +113,9 @@ def score(
     means["CRPS"] = losses.scaled_crps(together, by_quantile, levels).select(names).to_dicts()[0]
     if 0.1 in quantiles and 0.9 in quantiles:
         interval = point.with_columns(
-            pl.col(quantile_column(m, q)).alias(f"{m}-{side}-80") for m in names for q, side in ((0.1, "lo"), (0.9, "hi"))
+            pl.col(quantile_column(m, q)).alias(f"{m}-{side}-80")
+            for m in names
+            for q, side in ((0.1, "lo"), (0.9, "hi"))
         )
         tables["coverage 80%"] = losses.coverage(interval, names, 80)
         together = interval.with_columns(pl.lit("all").alias("unique_id"))
@@ -142,13 +144,14 @@ def _verdict(
     best = min(rivals, key=lambda m: value[m] or 0.0)
     difference = (pairs[ours] - pairs[best]).to_numpy()
     mean = float(difference.mean())
+    gain = (value[best] or 0.0) - (value[ours] or 0.0)  # over the series, which may have unequally many windows
     if len(difference) < PAIRS_NEEDED:
         clear = f"over {len(difference)} window{'s' if len(difference) > 1 else ''}, too few to be sure"
-    elif abs(mean) <= CLEAR * float(difference.std(ddof=1)) / np.sqrt(len(difference)):
+    elif -mean * np.sign(gain) <= CLEAR * float(difference.std(ddof=1)) / np.sqrt(len(difference)):
         clear = f"a difference within the noise of {len(difference)} windows"
     else:
         clear = f"over {len(difference)} windows"
-    if mean < 0:
+    if gain > 0:
         sentence = f"{ours} beats every baseline: MASE {value[ours]:.3f}, next {best} {value[best]:.3f} ({clear})."
     else:
         sentence = f"{best} wins: MASE {value[best]:.3f}, {ours} {value[ours]:.3f} ({clear})."

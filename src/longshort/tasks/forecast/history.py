@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import numpy as np
@@ -38,7 +40,8 @@ def pack(panel: Panel) -> tuple[Arrays, dict[str, Any]]:
 
 def unpack(arrays: Arrays, described: dict[str, Any]) -> Panel:
     """The inverse of `pack`."""
-    columns = Columns(**{k: tuple(v) if isinstance(v, list) else v for k, v in described["columns"].items()})
+    names: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in described["columns"].items()}
+    columns = Columns(**names)
     lengths, known_lengths = arrays["length"].astype(int), arrays["known_length"].astype(int)
     count = len(lengths)
 
@@ -66,9 +69,6 @@ def unpack(arrays: Arrays, described: dict[str, Any]) -> Panel:
 
 def fingerprint(panel: Panel) -> str:
     """A checksum of a panel's content, by which a resumed run knows its data again."""
-    import hashlib
-    import json
-
     arrays, described = pack(panel)
     digest = hashlib.sha256(json.dumps({**described, "notes": []}, sort_keys=True).encode())
     for name in sorted(arrays):

@@ -49,8 +49,7 @@ class ForecastModel:
     def naive_errors(self, panel: Panel, held_out: int = 0) -> dict[str, float]:
         """Naive error by series: the one from training, or for other series from all but their last steps."""
         return {
-            s.id: self.naive_error.get(s.id)
-            or error_scale(s.y[: max(len(s) - held_out, 1)], self.plan.metric_season)
+            s.id: self.naive_error.get(s.id) or error_scale(s.y[: max(len(s) - held_out, 1)], self.plan.metric_season)
             for s in panel
         }
 
@@ -102,7 +101,9 @@ class ForecastModel:
     def weights(self) -> Arrays:
         """All members' weights, by `member.name`."""
         return {
-            f"{k}.{name}": value.numpy() for k, net in enumerate(self.networks) for name, value in net.state_dict().items()
+            f"{k}.{name}": value.numpy()
+            for k, net in enumerate(self.networks)
+            for name, value in net.state_dict().items()
         }
 
     def describe(self) -> dict[str, Any]:
@@ -149,9 +150,7 @@ def make_network(dims: Dimensions, config: ForecastConfig) -> ForecastNetwork:
     return ForecastNetwork(dims, config.cell, config.hidden_size, config.num_layers, config.dropout)
 
 
-def make_store(
-    panel: Panel, plan: Plan, horizon: int, scaler: Scaler, naive_error: Mapping[str, float]
-) -> WindowStore:
+def make_store(panel: Panel, plan: Plan, horizon: int, scaler: Scaler, naive_error: Mapping[str, float]) -> WindowStore:
     """The windows of a panel under a plan."""
     return WindowStore(
         panel,
@@ -160,6 +159,7 @@ def make_store(
         lags=plan.lags,
         scaler=scaler,
         naive_error=np.array([naive_error[s.id] for s in panel]),
+        level=plan.level,
         seasons=plan.seasons,
     )
 

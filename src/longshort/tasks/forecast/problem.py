@@ -21,12 +21,15 @@ class ForecastProblem:
         network: to train.
         store: the panel's windows, held-out steps included.
         plan, config: sizes.
+        validate: keep the validation windows out of the training; if not, learn from them too.
     """
 
-    def __init__(self, network: ForecastNetwork, store: WindowStore, plan: Plan, config: ForecastConfig) -> None:
+    def __init__(
+        self, network: ForecastNetwork, store: WindowStore, plan: Plan, config: ForecastConfig, *, validate: bool
+    ) -> None:
         self.network: nn.Module = network
-        self.store, self.plan, self.config = store, plan, config
-        train_end = store.lengths - plan.held_out
+        self.store, self.plan, self.config, self.validate = store, plan, config, validate
+        train_end = store.lengths - (plan.held_out if validate else plan.test_size)
         latest = train_end - config.horizon
         # A window need not be full: short series are seen from the middle of their training part on.
         self._latest = latest
@@ -41,7 +44,9 @@ class ForecastProblem:
 
     def validation_batches(self) -> Sequence[Batch]:
         """Windows between the training part and the test windows."""
-        test = self.plan.test.test_size if self.plan.test else 0
+        if not self.validate:
+            return []
+        test = self.plan.test_size
         origins = [self.plan.validation.origins(int(n) - test) for n in self.store.lengths[self._trained]]
         series = np.repeat(self._trained, [len(o) for o in origins])
         flat = np.concatenate(origins)

@@ -19,6 +19,9 @@ from longshort.training.checkpoint import SafetensorsIO
 from longshort.training.loop import train
 
 CHECK_EVERY = 100
+# Seeds of the members lie this far apart, the probe's between them.
+SEED_STRIDE = 1000
+PROBE = 500
 # Below this width a second thread costs more than it brings, and far more on a busy machine.
 ONE_THREAD_BELOW = 256
 
@@ -26,57 +29,65 @@ ONE_THREAD_BELOW = 256
 def train_model(
     panel: Panel, plan: Plan, config: ForecastConfig, checkpoints: Path, hardware: Hardware, progress: Progress
 ) -> tuple[ForecastModel, list[list[Check]]]:
-    """Train all members on the steps before the validation windows.
+    """Train all members; no step of a test window is looked at.
+
+    With `config.refit` a first network is stopped by the validation windows and only tells for how many steps to
+    train; the members then learn from those windows too.
 
     Args:
         panel: all series, held-out steps included.
         plan, config: sizes and settings.
-        checkpoints: folder for what a resumption needs; members finished in it are not trained again.
+        checkpoints: folder for what a resumption needs; networks finished in it are not trained again.
         hardware: where to train.
         progress: told of every step.
 
     Returns:
-        The model, and for each member its looks at the validation split.
+        The model, and for each training that was validated its looks at the validation split.
     """
-    held_out = plan.test.test_size if plan.test else 0
-    before_test = [s.head(max(len(s) - held_out, 1)) for s in panel]
+    before_test = [s.head(max(len(s) - plan.test_size, 1)) for s in panel]
     scaler = Scaler.fit(before_test)
     naive_error = {s.id: error_scale(s.y, plan.metric_season) for s in before_test}
     store = make_store(panel, plan, config.horizon, scaler, naive_error)
     dims = make_dimensions(store, plan, config, scaler)
-    schedule = Schedule(
-        steps=plan.steps,
-        check_every=max(1, min(CHECK_EVERY, plan.steps // 5)),
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-    )
-    networks: list[ForecastNetwork] = []
-    history: list[list[Check]] = []
-    for member in range(config.members):
-        done = checkpoints / f"member-{member}.safetensors"
-        seed = config.seed + 1000 * member
-        # The caller's random numbers are none of our business.
+
+    def one(name: str, seed: int, steps: int, title: str, *, validate: bool) -> tuple[ForecastNetwork, list[Check]]:
+        done = checkpoints / f"{name}.safetensors"
+        # The caller's random numbers and threads are none of our business.
         with torch.random.fork_rng(devices=[]), _threads(config.hidden_size):
             torch.manual_seed(seed)
             network = make_network(dims, config)
             if done.exists():
                 saved = SafetensorsIO().load_checkpoint(done)
                 network.load_state_dict(saved["network"])
-                checks = [Check(*values) for values in saved["checks"]]
-            else:
-                with progress.member(member, config.members, plan.steps) as watcher:
-                    checks = train(
-                        ForecastProblem(network, store, plan, config),
-                        schedule,
-                        seed=seed,
-                        hardware=hardware,
-                        checkpoints=checkpoints / f"member-{member}",
-                        watcher=watcher,
-                    )
-                values = [[c.step, c.training, c.validation] for c in checks]
-                SafetensorsIO().save_checkpoint({"network": network.state_dict(), "checks": values}, done)
-        networks.append(network.eval())
+                return network.eval(), [Check(*values) for values in saved["checks"]]
+            schedule = Schedule(
+                steps=steps,
+                check_every=max(1, min(CHECK_EVERY, steps // 20)),
+                learning_rate=config.learning_rate,
+                weight_decay=config.weight_decay,
+            )
+            problem = ForecastProblem(network, store, plan, config, validate=validate)
+            with progress.training(title, steps) as watcher:
+                checks = train(
+                    problem, schedule, seed=seed, hardware=hardware, checkpoints=checkpoints / name, watcher=watcher
+                )
+        values = [[c.step, c.training, c.validation] for c in checks]
+        SafetensorsIO().save_checkpoint({"network": network.state_dict(), "checks": values}, done)
+        return network, checks
+
+    steps, history = plan.steps, []
+    if config.refit:
+        _, checks = one("probe", config.seed + PROBE, steps, "finding when to stop", validate=True)
         history.append(checks)
+        steps = min(checks, key=lambda c: c.validation or 0.0).step
+    networks = []
+    for member in range(config.members):
+        title = f"training {member + 1} of {config.members}" if config.members > 1 else "training"
+        seed = config.seed + SEED_STRIDE * member
+        network, checks = one(f"member-{member}", seed, steps, title, validate=not config.refit)
+        networks.append(network)
+        if not config.refit:
+            history.append(checks)
     return ForecastModel(config, plan, dims, scaler, tuple(networks), naive_error), history
 
 

@@ -16,6 +16,9 @@ from longshort.tasks.forecast.network import Batch
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
+# Of a season's phase, where there is no calendar; three tell the days of a week apart.
+HARMONICS = (1, 2, 3)
+
 
 @dataclass(frozen=True)
 class Scaler:
@@ -107,6 +110,7 @@ class WindowStore:
         lags: lags of the copies in steps.
         scaler: scales of the exogenous columns.
         naive_error: in-sample seasonal-naive error of each series, shape (N,), never 0.
+        level: last steps of the window whose mean is its location; the window's standard deviation is its scale.
         seasons: where the frequency has no calendar (integer steps), the phase in these seasons takes its place.
     """
 
@@ -119,6 +123,7 @@ class WindowStore:
         lags: Sequence[int],
         scaler: Scaler,
         naive_error: FloatArray,
+        level: int,
         seasons: Sequence[int] = (),
     ) -> None:
         self.naive_error = naive_error
@@ -141,8 +146,8 @@ class WindowStore:
             positions[offset - before : offset + n + behind] = s.start + np.arange(-before, n + behind)
         calendar = panel.frequency.calendar(positions)
         if calendar.shape[1] == 0 and seasons:
-            angle = 2 * np.pi * positions[:, None] / np.array(seasons)
-            calendar = np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
+            turns = positions[:, None] / np.array([season / k for season in seasons for k in HARMONICS])
+            calendar = np.concatenate([np.sin(2 * np.pi * turns), np.cos(2 * np.pi * turns)], axis=1)
         self._calendar = calendar.astype(np.float32)
         self._static = _standardise(np.stack([s.static_numeric for s in panel]), scaler.static).astype(np.float32)
         codes = [{value: code for code, value in enumerate(values, start=1)} for values in scaler.categories]
@@ -150,6 +155,7 @@ class WindowStore:
         self._categories = np.array(rows, dtype=np.int64).reshape(len(rows), -1)
         self._back, self._ahead = np.arange(-lookback, 0), np.arange(horizon)
         lag = np.array(lags, dtype=np.int64)
+        self._level = level
         self._lagged = self._ahead[:, None] % lag - lag  # (H, lags): seasonal naive with season `lag`
 
     @property
@@ -168,12 +174,11 @@ class WindowStore:
         at = self._offset[series] + origins
         past, ahead = at[:, None] + self._back, at[:, None] + self._ahead
         y = self._y[past]
-        observed = np.isfinite(y)
         naive = self.naive_error[series][:, None]
-        count = np.maximum(observed.sum(1, keepdims=True), 1)
-        location = np.where(observed, y, 0).sum(1, keepdims=True) / count
-        variance = np.where(observed, y - location, 0) ** 2
-        scale = np.sqrt(variance.sum(1, keepdims=True) / count + (0.1 * naive) ** 2)
+        location = _mean(y)
+        scale = np.sqrt(_mean((y - location) ** 2) + (0.1 * naive) ** 2)
+        recent = y[:, -self._level :]
+        location = np.where(np.isfinite(recent).any(1, keepdims=True), _mean(recent), location)
 
         def standardise(values: FloatArray, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
             seen = np.isfinite(values)
@@ -198,6 +203,13 @@ class WindowStore:
             weight=_tensor(scale / naive),
         )
         return batch, Units(location, scale)
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    """Mean of what is not NaN along each row, (B, T) to (B, 1); 0 where there is nothing."""
+    seen = np.isfinite(values)
+    total: FloatArray = np.where(seen, values, 0.0).sum(1, keepdims=True)
+    return total / np.maximum(seen.sum(1, keepdims=True), 1)
 
 
 def _tensor(values: NDArray[np.generic]) -> Tensor:

@@ -1,0 +1,32 @@
+"""What it takes to do a run again: the call, the settings, the versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from longshort.report.html import definitions, details, el, number
+from longshort.report.page import Section
+
+
+def settings_section(see: str, code: str, parts: Mapping[str, Mapping[str, Any]]) -> Section:
+    """The last section of a report.
+
+    Args:
+        see: what was made of the data, in a sentence.
+        code: Python that repeats the run.
+        parts: settings by heading, folded away.
+    """
+    shown = el("pre", el("code", code), tabindex="0", aria_label="Python code that repeats this run")
+    folded = [details(head, definitions([(k, _text(v)) for k, v in part.items()])) for head, part in parts.items()]
+    return Section("Settings", see, [shown, *folded])
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "from the data"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_text(v)}" for k, v in value.items())
+    if isinstance(value, tuple | list):
+        return ", ".join(_text(v) for v in value) or "none"
+    return number(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,288 @@
+"""One contract for all tasks: fit, evaluate, predict, save, load, the command, killed and resumed. A task is one line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from longshort import cli
+from longshort.artifact import RunDirectory
+from longshort.errors import InputError, LongshortError
+from longshort.tasks import ESTIMATORS, load
+from longshort.training import Progress
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task with data to learn from and settings small enough for a test.
+
+    Attributes:
+        task: as in `ESTIMATORS` and `longshort fit TASK`.
+        write: writes the training data to a folder, and gives the path.
+        settings: of the estimator; on the command line options or `--set`.
+        options: which settings have an option of their own.
+        baseline: a model that the metrics must name beside ours.
+        files: of a finished run, beside those that every run has.
+        learning: what `training` in metrics.json holds for each training.
+    """
+
+    task: str
+    write: Any
+    settings: dict[str, Any]
+    options: tuple[str, ...]
+    baseline: str
+    files: tuple[str, ...] = ()
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    def command(self, data, run, *more):
+        options = [f"--{name.replace('_', '-')}={self.settings[name]}" for name in self.options]
+        rest = [f"{k}={json.dumps(v)}" for k, v in self.settings.items() if k not in self.options]
+        return ["fit", self.task, str(data), "-o", str(run), *options, *(f"--set={pair}" for pair in rest), *more]
+
+
+def sales(folder):
+    path = folder / "sales.csv"
+    days = np.arange(120)
+    noise = np.random.default_rng(0).normal(size=120)
+    y = 10 + 3 * np.sin(2 * np.pi * days / 7) + noise
+    pl.DataFrame({"ds": np.datetime64("2024-01-01") + days, "y": y.round(3)}).write_csv(path)
+    return path
+
+
+TINY = {"hidden_size": 8, "steps": 10, "members": 2, "batch_size": 16, "test_windows": 2}
+CASES = (
+    Case(
+        task="forecast",
+        write=sales,
+        settings={"horizon": 3, **TINY},
+        options=("horizon", "members", "test_windows"),
+        baseline="Naive",
+        files=("history.safetensors", "history.json"),
+    ),
+)
+EVERY_RUN = ("manifest.json", "config.json", "model.json", "model.safetensors", "metrics.json", "report.html")
+
+
+def estimator(case, **changes):
+    import importlib
+
+    module, name = ESTIMATORS[case.task]
+    return getattr(importlib.import_module(module), name)(**{**case.settings, **changes})
+
+
+def main(*arguments):
+    """The command in this process: its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["longshort", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exited:
+            cli.main()
+    return exited.value.code or 0
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.task)
+def case(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def data(case, tmp_path_factory):
+    return case.write(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def fitted(case, data):
+    return estimator(case).fit(data, progress=Progress(), **case.columns)
+
+
+@pytest.fixture(scope="module")
+def run(case, data, tmp_path_factory):
+    """A run that the command wrote."""
+    path = tmp_path_factory.mktemp("run") / "run"
+    assert main(*case.command(data, path)) == 0
+    return path
+
+
+def test_every_task_has_its_case():
+    assert sorted(case.task for case in CASES) == sorted(ESTIMATORS)
+
+
+def test_nothing_works_before_fit(case):
+    for action in ("predict", "evaluate"):
+        with pytest.raises(LongshortError, match=r"not fitted yet: call fit\(data\)"):
+            getattr(estimator(case), action)()
+    with pytest.raises(LongshortError, match="not fitted yet"):
+        estimator(case).save("nowhere")
+
+
+def test_fit_returns_the_estimator_and_leaves_nothing_behind(case, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    model = estimator(case)
+    assert model.fit(data, progress=Progress(), **case.columns) is model
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_baseline_stands_beside_ours(case, fitted, run):
+    scores = fitted.evaluate()
+    ours = [model for model in scores.overall if model != case.baseline]
+    assert case.baseline in scores.overall
+    assert len(ours) >= 1
+    assert set(scores.overall[ours[0]]) == set(scores.overall[case.baseline])
+    assert case.baseline in json.loads((run / "metrics.json").read_bytes())["test"]["overall"]
+    assert scores.verdict
+    assert case.baseline in (run / "report.html").read_text()
+
+
+def test_saved_and_loaded_it_answers_the_same(fitted, data, tmp_path):
+    fitted.save(tmp_path / "run")
+    for again in (type(fitted).load(tmp_path / "run"), load(tmp_path / "run")):
+        assert again.predict().equals(fitted.predict())
+        assert again.predict(data).equals(fitted.predict(data))
+        assert again.evaluate().to_json() == fitted.evaluate().to_json()
+        assert again.config == fitted.config
+    again.save(tmp_path / "copy")
+    assert load(tmp_path / "copy").predict().equals(fitted.predict())
+
+
+def test_loading_runs_no_code_and_draws_no_random_numbers(fitted, tmp_path):
+    import torch
+
+    fitted.save(tmp_path / "run")
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    load(tmp_path / "run").predict()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_command_and_the_estimator_are_one(fitted, run):
+    assert load(run).predict().equals(fitted.predict())
+    assert load(run).evaluate().to_json() == fitted.evaluate().to_json()
+
+
+def test_seeds_decide(case, data, fitted):
+    again, other = (estimator(case, seed=k).fit(data, progress=Progress(), **case.columns) for k in (0, 1))
+    assert again.predict().equals(fitted.predict())
+    assert not other.predict().equals(fitted.predict())
+
+
+def test_the_files_of_a_run(case, run):
+    assert {p.name for p in run.iterdir()} == {*EVERY_RUN, *case.files}
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    assert set(manifest["files"]) == {*EVERY_RUN, *case.files} - {"manifest.json"}
+    settings = json.loads((run / "config.json").read_bytes())
+    assert settings["task"] == case.task
+    assert {"settings", "plan", "data", "versions"} < set(settings)
+    for path in run.iterdir():
+        content = path.read_bytes()
+        if path.suffix == ".json":
+            json.loads(content, parse_constant=pytest.fail)  # neither NaN nor Infinity
+        assert not content.startswith((b"\x80", b"PK", b"\x1f\x8b")), f"{path.name} is a pickle or an archive"
+    for path in run.glob("*.safetensors"):
+        assert RunDirectory.open(run).read_tensors(path.name)
+    assert (run / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+
+
+def test_the_verbs_of_the_command(run, data, tmp_path, capfd):
+    assert main("predict", run) == 0
+    shown = capfd.readouterr()
+    assert shown.err == ""
+    assert shown.out.strip()
+    assert main("predict", run, "--json") == 0
+    assert json.loads(capfd.readouterr().out)
+    assert main("predict", run, data, "-o", tmp_path / "out.csv") == 0
+    assert (tmp_path / "out.csv").exists()
+    assert main("evaluate", run) == 0
+    assert capfd.readouterr().err == ""
+    assert main("evaluate", run, "--json") == 0
+    assert "overall" in json.loads(capfd.readouterr().out)
+
+
+def test_a_run_is_not_replaced_unasked(case, run, data, capfd):
+    before = (run / "model.safetensors").read_bytes()
+    for more in ([], ["--resume"]):
+        assert main(*case.command(data, run, *more)) == 2
+        assert "holds a finished run" in capfd.readouterr().err
+    assert (run / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_of_an_unknown_task(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run, tmp_path / "run")
+    other = RunDirectory(tmp_path / "run")
+    other.write_json("config.json", {"task": "divination"})
+    other.finish()
+    with pytest.raises(InputError, match="holds a run of the task 'divination', known are forecast: upgrade longshort"):
+        load(tmp_path / "run")
+    with pytest.raises(InputError, match="divination"):
+        getattr(estimator(CASES[0]), "load")(tmp_path / "run")  # noqa: B009
+
+
+def deliver(process, run, until, sign):
+    """Send a signal once `until(run)` holds, while the process still runs."""
+    deadline = time.monotonic() + 60
+    while not until(run):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(sign)
+    process.communicate()
+
+
+def checkpoint_of(name):
+    return lambda run: (run / "checkpoints" / name / "last.safetensors").exists()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=["killed", "Ctrl-C"])
+def test_stopped_and_resumed_the_command_ends_with_the_same_bits(case, data, run, tmp_path, sign, capfd):
+    """Another process, stopped in the middle of a later training, and started again with --resume."""
+    path = tmp_path / "run"
+    command = [sys.executable, "-m", "longshort", *case.command(data, path)]
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=quiet) as process:
+        deliver(process, path, checkpoint_of("member-0"), sign)
+    assert process.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130}[sign]
+    assert not (path / "manifest.json").exists()
+    assert main(*case.command(data, path)) == 2
+    assert "holds an unfinished run: pass --resume" in capfd.readouterr().err
+    assert main("predict", path) == 2
+    assert "is an unfinished run: go on with" in capfd.readouterr().err
+    assert main(*case.command(data, path, "--resume")) == 0
+    for name in ("model.safetensors", "metrics.json", "model.json", *case.files):
+        assert (path / name).read_bytes() == (run / name).read_bytes(), name
+    assert {p.name for p in path.iterdir() if not p.name.startswith(".")} == {p.name for p in run.iterdir()}
+
+
+def test_resuming_with_other_settings_or_data(case, data, tmp_path, capfd):
+    class StopError(Exception):
+        pass
+
+    class Stopping(Progress):
+        def training(self, title, steps):
+            raise StopError
+
+    path = tmp_path / "run"
+    with pytest.raises(StopError):
+        estimator(case).fit(data, run=path, progress=Stopping(), **case.columns)
+    before = Path(path / "config.json").read_bytes()
+    changed = Case(**{**vars(case), "settings": {**case.settings, "hidden_size": 9}})
+    assert main(*changed.command(data, path, "--resume")) == 2
+    assert "hidden_size" in capfd.readouterr().err
+    other = tmp_path / "other.csv"
+    lines = Path(data).read_text().splitlines()
+    other.write_text("\n".join(lines[:-1]) + "\n")
+    assert main(*case.command(other, path, "--resume")) == 2
+    assert "data" in capfd.readouterr().err
+    assert Path(path / "config.json").read_bytes() == before
