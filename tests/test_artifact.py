@@ -260,8 +260,8 @@ def test_a_changed_file(finished, name, damage):
         (b"\xff\xfe", "is not readable JSON"),
         (b"[]", "is not the manifest of a longshort run"),
         (b'{"format": "webapp"}', "is not the manifest of a longshort run"),
-        (b'{"format": "longshort-run"}', "has run format None"),
-        (b'{"format": "longshort-run", "format_version": "1"}', "has run format 1"),
+        (b'{"format": "longshort-run"}', "is not the manifest of a longshort run"),
+        (b'{"format": "longshort-run", "format_version": "1"}', "is not the manifest of a longshort run"),
         (b'{"format": "longshort-run", "format_version": 1}', "lists no files"),
         (b'{"format": "longshort-run", "format_version": 1, "files": {}}', "lists no files"),
         (b'{"format": "longshort-run", "format_version": 1, "files": ["config.json"]}', "lists no files"),
@@ -289,6 +289,13 @@ def test_a_manifest_that_names_a_file_outside(finished, name):
     assert refusal(RunDirectory.open, finished) == (
         f"{finished}/manifest.json names a file outside the run ({name}): do not use this run"
     )
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"no table"])
+def test_damaged_tables_that_no_checksum_guards(tmp_path, content):
+    (tmp_path / "table.parquet").write_bytes(content)
+    with pytest.raises(InputError, match=r"table\.parquet is not readable"):
+        RunDirectory(tmp_path).read_table("table.parquet")
 
 
 def test_damaged_tensors_that_no_checksum_guards(tmp_path):

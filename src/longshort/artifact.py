@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
@@ -129,10 +131,11 @@ class RunDirectory:
                 raise InputError(f"{path} is an unfinished run: go on with `longshort fit … -o {path} --resume`")
             raise InputError(f"{path} is not a run directory: it has no {MANIFEST}")
         manifest = run.read_json(MANIFEST)
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        ours = isinstance(manifest, dict) and manifest.get("format") == FORMAT
+        version = manifest.get("format_version") if ours else None
+        if not isinstance(version, int):
             raise InputError(f"{path}/{MANIFEST} is not the manifest of a longshort run: choose another folder")
-        version = manifest.get("format_version")
-        if not isinstance(version, int) or version > FORMAT_VERSION:
+        if version > FORMAT_VERSION:
             raise InputError(
                 f"{path} has run format {version}, this longshort reads up to {FORMAT_VERSION}: upgrade longshort"
             )
@@ -141,7 +144,12 @@ class RunDirectory:
             raise InputError(f"{path}/{MANIFEST} lists no files: restore it from a copy, or fit again")
         for name, checksum in files.items():
             run._check_file(name, checksum)
+        run._written.update(files)
         return run
+
+    def has(self, name: str) -> bool:
+        """Whether the run has that file."""
+        return name in self._written
 
     def write(self, name: str, content: bytes) -> None:
         """Write one file of the run, atomically."""
@@ -156,6 +164,12 @@ class RunDirectory:
         """Write arrays as one safetensors file, atomically."""
         self.write(name, safetensors.numpy.save({key: np.ascontiguousarray(v) for key, v in tensors.items()}))
 
+    def write_table(self, name: str, table: pl.DataFrame) -> None:
+        """Write a table as one Parquet file, atomically."""
+        buffer = io.BytesIO()
+        table.write_parquet(buffer)
+        self.write(name, buffer.getvalue())
+
     def read_json(self, name: str) -> Json:
         """Read one JSON file of the run."""
         try:
@@ -168,6 +182,13 @@ class RunDirectory:
         try:
             return dict(safetensors.numpy.load((self.path / name).read_bytes()))
         except (safetensors.SafetensorError, OSError):
+            raise InputError(f"{self.path / name} is not readable: restore it from a copy, or fit again") from None
+
+    def read_table(self, name: str) -> pl.DataFrame:
+        """Read one Parquet file of the run."""
+        try:
+            return pl.read_parquet((self.path / name).read_bytes())
+        except (pl.exceptions.PolarsError, OSError):
             raise InputError(f"{self.path / name} is not readable: restore it from a copy, or fit again") from None
 
     def finish(self) -> None:
@@ -229,7 +250,7 @@ class RunDirectory:
 
 def _differences(before: Json, now: Json) -> set[str]:
     """Names of what differs between two settings, those of settings inside settings included."""
-    changed = set()
+    changed: set[str] = set()
     for key in {*before, *now}:
         one, two = before.get(key), now.get(key)
         if one != two:

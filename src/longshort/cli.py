@@ -162,6 +162,7 @@ def _fit_forecaster(
 ) -> None:
     from longshort.tasks.forecast import Forecaster
     from longshort.training import TerminalProgress
+    from longshort.training.processes import is_main
 
     model = Forecaster(**settings)
     try:
@@ -169,8 +170,12 @@ def _fit_forecaster(
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume goes on from the last checkpoint in {output}", err=True)
         raise typer.Exit(130) from None
+    if not is_main():
+        return
     if model.fitted.scores:
         _print_scores(model.fitted.scores, json)
+    elif json:
+        typer.echo("null")
     if not json:
         _print_next_steps(model, output)
 
@@ -240,9 +245,7 @@ def main() -> NoReturn:
     except Exception as error:
         if os.environ.get("LONGSHORT_DEBUG"):
             raise
-        typer.echo(
-            f"error: {type(error).__name__}: {error} (this is a fault of longshort; LONGSHORT_DEBUG=1 shows where)",
-            err=True,
-        )
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        typer.echo(f"error: {text} (this is a fault of longshort; LONGSHORT_DEBUG=1 shows where)", err=True)
         sys.exit(1)
     sys.exit(0)

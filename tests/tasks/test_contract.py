@@ -1,4 +1,4 @@
-"""One contract for all tasks: fit, evaluate, predict, save, load, the command, killed and resumed. A task is one line."""
+"""One contract for all tasks: fit, evaluate, predict, save, load, the command, killed and resumed."""
 
 import json
 import os
@@ -66,7 +66,7 @@ CASES = (
         settings={"horizon": 3, **TINY},
         options=("horizon", "members", "test_windows"),
         baseline="Naive",
-        files=("history.safetensors", "history.json"),
+        files=("history.safetensors", "history.json", "forecasts.parquet"),
     ),
 )
 EVERY_RUN = ("manifest.json", "config.json", "model.json", "model.safetensors", "metrics.json", "report.html")
@@ -131,7 +131,7 @@ def test_fit_returns_the_estimator_and_leaves_nothing_behind(case, data, tmp_pat
     monkeypatch.setattr(tempfile, "tempdir", None)
     model = estimator(case)
     assert model.fit(data, progress=Progress(), **case.columns) is model
-    assert list(tmp_path.iterdir()) == []
+    assert not [p for p in tmp_path.iterdir() if not p.name.startswith("torch")]  # PyTorch has a cache of its own
 
 
 def test_the_baseline_stands_beside_ours(case, fitted, run):
@@ -238,7 +238,7 @@ def deliver(process, run, until, sign):
         assert time.monotonic() < deadline
         time.sleep(0.002)
     process.send_signal(sign)
-    process.communicate()
+    return process.communicate()[1]
 
 
 def checkpoint_of(name):
@@ -252,8 +252,8 @@ def test_stopped_and_resumed_the_command_ends_with_the_same_bits(case, data, run
     command = [sys.executable, "-m", "longshort", *case.command(data, path)]
     quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=quiet) as process:
-        deliver(process, path, checkpoint_of("member-0"), sign)
-    assert process.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130}[sign]
+        said = deliver(process, path, checkpoint_of("member-0"), sign)
+    assert process.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130}[sign], said
     assert not (path / "manifest.json").exists()
     assert main(*case.command(data, path)) == 2
     assert "holds an unfinished run: pass --resume" in capfd.readouterr().err

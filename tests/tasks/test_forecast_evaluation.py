@@ -93,6 +93,12 @@ def test_a_perfect_forecast():
     assert overall == {"MASE": 0, "sMAPE": 0, "MAE": 0, "RMSE": 0, "CRPS": 0, "coverage 80%": 1}
 
 
+def test_all_models_are_exact():
+    table = forecasts()
+    table = table.with_columns(pl.col("y").alias(c) for c in table.columns if c.startswith(MODELS))
+    assert score(table, MODELS, LEVELS, NAIVE_ERROR).verdict == "Every model is exact."
+
+
 def test_no_coverage_without_its_quantiles():
     scores = score(forecasts(), MODELS, (0.5,), NAIVE_ERROR)
     assert "coverage 80%" not in scores.overall["LSTM"]

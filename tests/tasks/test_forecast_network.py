@@ -69,6 +69,21 @@ def test_shapes_and_gradients(cell, dims, num_layers):
     assert [name for name in unused if not name.startswith(allowed or ("?",))] == []
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("dims", [DIMS, PLAIN], ids=["all columns", "target only"])
+def test_the_parts_make_up_the_answer(cell, dims):
+    net, b = network(dims, cell), batch(dims)
+    parts = net.parts(b)
+    assert (parts.direct is None) == (cell == "none" and dims is PLAIN)
+    assert torch.equal(parts.median, net(b)[..., LEVELS.index(0.5)])
+    added = [part for part in (parts.copies, parts.linear, parts.direct) if part is not None]
+    torch.testing.assert_close(torch.stack(added).sum(0), parts.median)
+    torch.testing.assert_close((parts.weights * b.lagged).sum(-1), parts.copies)
+    assert (parts.increments > 0).all()
+    available = b.lagged_observed.sum(-1) > 0
+    torch.testing.assert_close((parts.weights * b.lagged_observed).sum(-1)[available], torch.ones(int(available.sum())))
+
+
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), scale=st.sampled_from([0.0, 1e-3, 1.0, 30.0, 1e4]))
 def test_quantiles_never_cross(seed, scale):

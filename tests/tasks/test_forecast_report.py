@@ -3,7 +3,9 @@
 import datetime
 import json
 import re
+import shlex
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,8 +13,12 @@ import polars as pl
 import pytest
 
 from longshort import Forecaster
+from longshort.tasks.forecast import estimator
 from longshort.tasks.forecast.evaluation import Scores
-from longshort.tasks.forecast.report import METRICS, answer_parts, choose_series, render
+from longshort.tasks.forecast.report import render
+from longshort.tasks.forecast.report.answer import mean_parts
+from longshort.tasks.forecast.report.choice import choose_series
+from longshort.tasks.forecast.report.scores import METRICS
 
 RNG = np.random.default_rng(0)
 DAYS = [datetime.date(2020, 1, 1) + datetime.timedelta(k) for k in range(150)]
@@ -81,7 +87,7 @@ def test_the_picture_holds_the_very_forecasts(forecaster, html):
         close(drawn[rival]["y"], held_out[rival])
     times = [str(t) for t in [*held_out["ds"], *future["ds"]]]
     assert [t for t in drawn["LSTM"]["x"] if t is not None] == times
-    band = drawn["80%"]["y"]
+    band = drawn["80\u00a0%"]["y"]
     h = 7
     close(band[:h], held_out["LSTM-q0.9"][:h])
     close(band[h : 2 * h], reversed(held_out["LSTM-q0.1"][:h].to_list()))
@@ -119,10 +125,10 @@ def test_the_parts_add_up_to_the_median(forecaster, html):
     origin = int(fit.forecasts["cutoff"].max())
     batch, _ = store.cut(np.array([0]), np.array([origin]))
     network = fit.model.networks[0]
-    parts = answer_parts(network, batch)
+    weights, added = mean_parts([network], batch)
     median = network(batch)[0, :, forecaster.config.quantiles.index(0.5)].detach().double().numpy()
-    assert parts.copies + parts.linear + parts.context == pytest.approx(median, abs=1e-5)
-    assert parts.weights.sum(1) == pytest.approx(np.ones(7), abs=1e-6)
+    assert added.sum(0) == pytest.approx(median, abs=1e-5)
+    assert weights.sum(1) == pytest.approx(np.ones(7), abs=1e-6)
     shown = traces(figures(html)[5][0])["+ LSTM = the median"]["y"]
     last = forecaster.fitted.forecasts.filter(pl.col("cutoff") == origin)
     assert shown == pytest.approx(last["LSTM"].to_list(), rel=1e-5)
@@ -143,13 +149,62 @@ def test_without_held_out_windows():
     html = render(fitted(test_windows=0))
     assert headings(html) == ALWAYS
     assert "nothing was held out" in html
-    assert set(traces(figures(html)[0][0])) == {"90%", "80%", "50%", "LSTM", "what happened"}
+    assert set(traces(figures(html)[0][0])) == {"90\u00a0%", "80\u00a0%", "50\u00a0%", "LSTM", "what happened"}
 
 
-def test_a_loaded_forecaster_shows_what_it_still_has(forecaster, tmp_path):
+def test_a_loaded_forecaster_has_the_same_report(forecaster, html, tmp_path):
     forecaster.save(tmp_path / "run")
-    html = render(Forecaster.load(tmp_path / "run"))
-    assert headings(html) == ALWAYS | {"Against the baselines"}
+    Forecaster.load(tmp_path / "run").save(tmp_path / "again")
+    assert (tmp_path / "run" / "report.html").read_text() == html
+    assert (tmp_path / "again" / "report.html").read_text() == html
+
+
+@pytest.mark.parametrize(
+    "data",
+    [FRAME, FRAME.with_columns(ds=pl.int_range(150) + 3), FRAME.filter(pl.col("ds").dt.weekday() < 6)],
+    ids=["days", "integers", "business days"],
+)
+def test_held_out_forecasts_are_kept_when_the_history_is_cut(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(estimator, "KEPT", 1)
+    model = fitted(data, horizon=5, test_windows=4, lookback=14, seasons=(7,))
+    model.save(tmp_path / "run")
+    other = Forecaster.load(tmp_path / "run")
+    assert len(other.fitted.panel.series[0]) < len(data)
+    assert other.held_out_forecasts().equals(model.held_out_forecasts())
+    assert pl.read_parquet(tmp_path / "run" / "forecasts.parquet").equals(model.held_out_forecasts())
+    assert headings(render(other)) == TESTED | ALWAYS
+
+
+def test_a_report_is_written_when_nothing_was_held_out(tmp_path):
+    fitted(test_windows=0).save(tmp_path / "run")
+    assert headings((tmp_path / "run" / "report.html").read_text()) == ALWAYS
+    assert not (tmp_path / "run" / "forecasts.parquet").exists()
+    assert Forecaster.load(tmp_path / "run").fitted.forecasts is None
+
+
+def test_it_says_how_to_do_it_again():
+    settings = {"cell": "gru", "seed": 3, "test_windows": 1, "seasons": (7,), "dropout": 0.0, "refit": False}
+    html = render(fitted(FRAME.with_columns(**{"x y": pl.col("y")}), columns={"past": ["x y"]}, **settings))
+    code, command = (unescape(text) for text in re.findall(r"<pre.*?><code>(.*?)</code></pre>", html, re.DOTALL))
+    assert "cell='gru'" in code
+    assert "target='y', past='x y'" in code
+    words = shlex.split(command)
+    assert words[:6] == ["longshort", "fit", "forecast", "data.csv", "--horizon", "7"]
+    pairs = list(zip(words[6::2], words[7::2], strict=True))
+    assert pairs == [
+        ("-o", "runs/again"),
+        ("--target", "y"),
+        ("--past", "x y"),
+        ("--cell", "gru"),
+        ("--set", "hidden_size=8"),
+        ("--set", "dropout=0.0"),
+        ("--members", "1"),
+        ("--set", "seasons=[7]"),
+        ("--set", "steps=5"),
+        ("--set", "refit=false"),
+        ("--test-windows", "1"),
+        ("--seed", "3"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -138,9 +138,15 @@ def test_the_calendar_follows_the_series_own_time():
 
 
 def test_integer_steps_have_their_phase_for_a_calendar():
-    batch, _ = cut(store(series(Y, start=1), seasons=(4,)), origin=8)
-    angle = 2 * np.pi * np.arange(9, 12) / 4
-    np.testing.assert_allclose(batch.future, np.stack([np.sin(angle), np.cos(angle)], axis=1), atol=1e-6)
+    """The same values after a whole season, sine and cosine among them, and others before."""
+    y, season = np.arange(20.0), 4
+    windows = store(series(y, start=1), seasons=(season,))
+    future = [cut(windows, origin=origin)[0].future for origin in range(8, 13)]
+    np.testing.assert_allclose(future[0], future[season], atol=1e-5)
+    assert all(not np.allclose(future[0], future[k]) for k in range(1, season))
+    angle = 2 * np.pi * np.arange(9, 12) / season
+    for wave in (np.sin(angle), np.cos(angle)):
+        assert any(np.allclose(column, wave, atol=1e-5) for column in future[0].T)
 
 
 values = st.floats(-1e6, 1e6) | st.just(np.nan)

@@ -114,7 +114,7 @@ class Detour(LeastSquares):
 
 
 def own_loss(problem):
-    return float(problem.loss(problem.network, problem.validation_batches()[0])[0])
+    return problem.loss(problem.network, problem.validation_batches()[0])[0].item()
 
 
 def test_the_best_weights_are_restored(tmp_path):

@@ -49,13 +49,19 @@ def calibration(
             "name": model,
             "line": lines[model],
             "marker": {"size": 6 if model == ours else 4},
-            "hovertemplate": "%{y:.1%} lie below the %{x:.0%} quantile",
+            "text": [
+                f"{percent(share, 1)} lie below the {percent(level)} quantile"
+                for share, level in zip(observed[model], levels, strict=True)
+            ],
+            "hovertemplate": "%{text}",
         }
         for model in reversed(observed)
     ]
+    fifths = [k / 5 for k in range(6)]
+    ticks = {"tickvals": fifths, "ticktext": [percent(fifth) for fifth in fifths]}
     layout = {
-        "xaxis": {"title": {"text": "quantile level"}, "range": [0, 1], "tickformat": ".0%", "dtick": 0.2},
-        "yaxis": {"title": {"text": "values below it"}, "range": [-0.02, 1.02], "tickformat": ".0%", "dtick": 0.2},
+        "xaxis": {"title": {"text": "quantile level"}, "range": [0, 1], **ticks},
+        "yaxis": {"title": {"text": "values below it"}, "range": [-0.02, 1.02], **ticks},
         "legend": {"traceorder": "reversed"},
         "margin": {"r": 26},
     }

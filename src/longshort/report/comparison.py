@@ -19,11 +19,13 @@ class Metric:
         meaning: what it is, in a sentence or two.
         aim: `LOWEST` or `HIGHEST` is best, or the value to be near to.
         show: a column of values as text.
+        title: heading of the column; the metric's own name if empty.
     """
 
     meaning: str
     aim: float = LOWEST
     show: Callable[[Sequence[float | None]], list[str]] = numbers
+    title: str = ""
 
     def distance(self, value: float) -> float:
         """How far from the best, for comparisons."""
@@ -59,10 +61,11 @@ def comparison(
     columns = [metric.show([row.get(name) for row in overall.values()]) for name, metric in shown.items()]
     rows = [[named(model, lines), *cells] for model, *cells in zip(overall, *columns, strict=True)]
     best = [{k for k, name in enumerate(shown, start=1) if model in winning[name]} for model in overall]
-    meanings = [(name, metric.meaning) for name, metric in shown.items()]
+    heads = [metric.title or name for name, metric in shown.items()]
+    meanings = list(zip(heads, (metric.meaning for metric in shown.values()), strict=True))
     if any(best):
         caption += "; ★ is the best of its column"
-    return join(table(["Model", *shown], rows, caption=caption, best=best), definitions(meanings))
+    return join(table(["Model", *heads], rows, caption=caption, best=best), definitions(meanings))
 
 
 def named(model: str, lines: Mapping[str, Spec]) -> Html:
@@ -72,8 +75,8 @@ def named(model: str, lines: Mapping[str, Spec]) -> Html:
 
 
 def percent(value: float | None, decimals: int = 0) -> str:
-    """A share as percent: 0.8 is 80%."""
-    return "–" if value is None else f"{value:.{decimals}%}"
+    """A share as percent: 0.8 is 80 %, with a space that does not break."""
+    return "–" if value is None else f"{100 * value:.{decimals}f}\u00a0%"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longshort.report.comparison import percent
 from longshort.report.figures import OURS, TRUTH, Spec, fan, values
 from longshort.report.html import numbers
 
@@ -81,11 +82,14 @@ def fan_chart(
         "annotations": [],
     }
     if windows:
-        _mark(layout, windows[0].times[0], windows[-1].times[-1], "held out", shade=True)
+        since = windows[0].times[0]
+        label = max(since, view[0]) if view else since
+        _mark(layout, since, windows[-1].times[-1], "held out", label, shade=True)
     if future:
-        _mark(layout, future.times[0], future.times[-1], "future", shade=False)
+        _mark(layout, future.times[0], future.times[-1], "future", future.times[-1], shade=False)
     if view:
         layout["xaxis"] |= {"range": list(view), "rangeslider": {"thickness": 0.11}}
+        layout["margin"] = {"b": 8}
     return {"data": [*bands, *rivals, _median(name, outlooks), happened], "layout": layout}
 
 
@@ -107,7 +111,7 @@ def _band(outlooks: Sequence[Outlook], level: int) -> Spec:
         "fill": "toself",
         "fillcolor": f"var(--ours-{level})",
         "line": {"width": 0},
-        "name": f"{level}%",
+        "name": percent(level / 100),
         "hoverinfo": "skip",
     }
 
@@ -141,7 +145,7 @@ def _notes(outlook: Outlook) -> list[str]:
     level = 80 if 80 in outlook.bounds else max(outlook.bounds)
     low, high = outlook.bounds[level]
     texts = numbers([*low, *high])
-    return [f" ({level}%: {a} to {b})" for a, b in zip(texts[: len(low)], texts[len(low) :], strict=True)]
+    return [f" ({percent(level / 100)}: {a} to {b})" for a, b in zip(texts[: len(low)], texts[len(low) :], strict=True)]
 
 
 def _line(windows: Sequence[Outlook], rival: str, line: Spec) -> Spec:
@@ -154,14 +158,13 @@ def _line(windows: Sequence[Outlook], rival: str, line: Spec) -> Spec:
     return {"type": "scatter", "mode": mode, "x": x, "y": y, "name": rival, "line": line, "marker": {"size": 4}}
 
 
-def _mark(layout: Spec, since: Any, until: Any, text: str, *, shade: bool) -> None:
-    """Name a stretch of time in a figure: shade it, or draw a line where it begins."""
+def _mark(layout: Spec, since: Any, until: Any, text: str, label: Any, *, shade: bool) -> None:
+    """Name a stretch of time in a figure at the time `label`: shade it, or draw a line where it begins."""
     shape: Spec = {"xref": "x", "yref": "paper", "x0": since, "y0": 0, "y1": 1, "layer": "below"}
     if shade:
         shape |= {"type": "rect", "x1": until, "fillcolor": "var(--shade)", "line": {"width": 0}}
     else:
         shape |= {"type": "line", "x1": since, "line": {"color": "var(--soft)", "width": 1, "dash": "dot"}}
-    label = since if shade else until
     layout["shapes"].append(shape)
     layout["annotations"].append(
         {
@@ -170,6 +173,7 @@ def _mark(layout: Spec, since: Any, until: Any, text: str, *, shade: bool) -> No
             "yref": "paper",
             "xanchor": "left" if shade else "right",
             "yanchor": "top" if shade else "bottom",
+            "name": "stretch",  # the script leaves it out where there is no room
             "text": text,
             "showarrow": False,
             "font": {"size": 12, "color": "var(--soft)"},

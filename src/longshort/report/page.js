@@ -34,12 +34,17 @@
   } };
   const config = { displayModeBar: false };
 
+  // Names of stretches of time run over their borders where these are narrow.
+  const narrow = (plot) => plot.clientWidth < 500;
+
   function draw(figure) {
     const css = getComputedStyle(document.documentElement);
     const variants = JSON.parse(figure.querySelector("script.figure").textContent);
     const chosen = figure.querySelector("select");
     const { data, layout } = variants[chosen ? Number(chosen.value) : 0];
     const plot = figure.querySelector(".plot");
+    if (narrow(plot)) layout.annotations = layout.annotations?.filter((a) => a.name !== "stretch");
+    plot.dataset.narrow = narrow(plot);
     return window.Plotly.react(plot, coloured(data, css), coloured({ ...layout, template, autosize: true }, css), config);
   }
   const drawAll = () => Promise.all(figures.map(draw));
@@ -55,7 +60,10 @@
     return;
   }
   for (const figure of figures) figure.querySelector("select")?.addEventListener("change", () => draw(figure));
-  const watch = new ResizeObserver((seen) => seen.forEach((s) => window.Plotly.Plots.resize(s.target)));
+  const watch = new ResizeObserver((seen) => seen.forEach(({ target }) => {
+    if (String(narrow(target)) === target.dataset.narrow) window.Plotly.Plots.resize(target);
+    else draw(target.closest("figure"));
+  }));
   for (const figure of figures) watch.observe(figure.querySelector(".plot"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   const paper = (on) => { document.documentElement.classList.toggle("paper", on); drawAll(); };

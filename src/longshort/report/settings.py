@@ -9,17 +9,24 @@ from longshort.report.html import definitions, details, el, number
 from longshort.report.page import Section
 
 
-def settings_section(see: str, code: str, parts: Mapping[str, Mapping[str, Any]]) -> Section:
+def settings_section(see: str, code: Mapping[str, str], parts: Mapping[str, Mapping[str, Any]]) -> Section:
     """The last section of a report.
 
     Args:
         see: what was made of the data, in a sentence.
-        code: Python that repeats the run.
+        code: what repeats the run, by heading.
         parts: settings by heading, folded away.
     """
-    shown = el("pre", el("code", code), tabindex="0", aria_label="Python code that repeats this run")
+    shown = [
+        part
+        for head, text in code.items()
+        for part in (
+            el("h3", head),
+            el("pre", el("code", text), tabindex="0", aria_label=f"What repeats this run: {head}"),
+        )
+    ]
     folded = [details(head, definitions([(k, _text(v)) for k, v in part.items()])) for head, part in parts.items()]
-    return Section("Settings", see, [shown, *folded])
+    return Section("Settings", see, [*shown, *folded])
 
 
 def _text(value: Any) -> str:

@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from longshort.errors import InputError, LongshortError
 from longshort.training.checkpoint import SafetensorsIO
+from longshort.training.processes import strategy
 from longshort.training.progress import Watcher
 from longshort.training.settings import Check, Hardware, Schedule
 
@@ -96,6 +97,7 @@ def train(
                 plugins=[SafetensorsIO()],
             )
             trainer.fit(module, ckpt_path=module.last if module.last.exists() else None)
+        module.checks = _checks(SafetensorsIO().load_checkpoint(module.last))  # other processes may have made them
     if not math.isfinite(_loss(module.checks[module.choice])):
         raise LongshortError("the training diverged, its loss is not finite: lower the learning rate")
     state = SafetensorsIO().load_checkpoint(module.best if module.validation else module.last)["state_dict"]
@@ -119,6 +121,7 @@ def _trainer(hardware: Hardware, **options: Any) -> lightning.Trainer:
             devices=hardware.devices,
             precision=hardware.precision,  # type: ignore[arg-type]
             num_nodes=hardware.num_nodes,
+            strategy=strategy(hardware),
             logger=False,
             enable_checkpointing=False,  # `_Module` writes its own
             enable_progress_bar=False,
@@ -176,7 +179,7 @@ class _Module(lightning.LightningModule):
         self.last, self.best = checkpoints / "last.safetensors", checkpoints / "best.safetensors"
         self.network = problem.network
         self.average = AveragedModel(problem.network, multi_avg_fn=_ema(schedule.averaging))
-        self.average.eval()
+        self.average.requires_grad_(False).eval()
         self.validation = problem.validation_batches()
         self.checks: list[Check] = []
         self._losses: list[Tensor] = []

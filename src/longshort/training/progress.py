@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -48,7 +49,9 @@ class TerminalProgress(Progress):
 
     def note(self, text: str) -> None:
         """One line."""
-        self.console.print(f"[dim]·[/dim] {text}", markup=True)
+        from rich.markup import escape
+
+        self.console.print(f"[dim]·[/dim] {escape(text)}", markup=True)
 
     @contextmanager
     def training(self, title: str, steps: int) -> Iterator[Watcher]:
@@ -63,37 +66,32 @@ class TerminalProgress(Progress):
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
-            watcher = _Bar(bar, bar.add_task(title, total=steps, loss=""))
-            yield watcher
-        self.note(f"{title}: {watcher.summary()}")
+            yield _Bar(bar, bar.add_task(title, total=steps, loss=""))
 
 
 class _Bar:
     def __init__(self, bar: Any, task: Any) -> None:
         self.bar, self.task = bar, task
-        self.last: Check | None = None
-        self.best: Check | None = None
+        self.best = math.inf
 
     def step(self, number: int) -> None:
         self.bar.update(self.task, completed=number)
 
     def check(self, check: Check) -> None:
-        self.last = check
-        if check.validation is None:
-            text = f"training loss {check.training:.4f}"
-        else:
-            if self.best is None or check.validation < (self.best.validation or 0.0):
-                self.best = check
-            text = f"validation loss {check.validation:.4f}, best {self.best.validation:.4f}"
+        text = f"training loss {check.training:.4f}"
+        if check.validation is not None:
+            self.best = min(self.best, check.validation)
+            text = f"validation loss {check.validation:.4f}, best {self.best:.4f}"
         self.bar.update(self.task, loss=text)
 
-    def summary(self) -> str:
-        """The training in a few words."""
-        if self.last is None:
-            return "was complete"
-        if self.best is None:
-            return f"{self.last.step} steps, training loss {self.last.training:.4f}"
-        return f"{self.last.step} steps, best validation loss {self.best.validation:.4f} at step {self.best.step}"
+
+def summary(checks: Sequence[Check]) -> str:
+    """A training in a few words."""
+    validated = [(c.validation, c.step) for c in checks if c.validation is not None]
+    if not validated:
+        return f"{checks[-1].step} steps, training loss {checks[-1].training:.4f}"
+    loss, step = min(validated)
+    return f"{checks[-1].step} steps, best validation loss {loss:.4f} at step {step}"
 
 
 def default_progress() -> Progress:

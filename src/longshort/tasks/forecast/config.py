@@ -54,7 +54,7 @@ class ForecastConfig:
     lookback: int | None = None
     steps: int | None = None
     batch_size: int = 128
-    learning_rate: float = 4e-3
+    learning_rate: float = 8e-3
     weight_decay: float = 0.01
     validation_size: int | None = None
     refit: bool = True

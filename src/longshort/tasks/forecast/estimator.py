@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from longshort.artifact import CONFIG, RunDirectory, versions
+from longshort.artifact import CHECKPOINTS, CONFIG, RunDirectory, versions
 from longshort.data import Columns, Panel, Series, read_future, read_panel, read_table
 from longshort.errors import InputError, LongshortError
 from longshort.tasks.forecast import history
@@ -19,11 +19,13 @@ from longshort.tasks.forecast.config import ForecastConfig, Plan, make_plan
 from longshort.tasks.forecast.evaluation import Backtest, Scores, score
 from longshort.tasks.forecast.model import ForecastModel
 from longshort.training import Check, Hardware, Progress, default_progress
+from longshort.training.processes import is_main
 
 TASK = "forecast"
 BASELINES = ("Naive", "SeasonalNaive", "AutoETS")
 # Steps of every series that a run keeps: what the baselines of a later evaluation look back on.
 KEPT = 2000
+FORECASTS = "forecasts.parquet"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Fitted:
         panel: the series; in a loaded run, their last steps.
         checks: for each member its looks at the validation split.
         scores: of the held-out windows, or None.
-        forecasts: every model's forecasts of the held-out windows, or None (also in a loaded run).
+        forecasts: every model's forecasts of the held-out windows, or None.
     """
 
     model: ForecastModel
@@ -104,18 +106,25 @@ class Forecaster:
         from longshort.training.loop import check_hardware
 
         check_hardware(hardware)
+        if not is_main():  # one of several processes: it only takes part in the training
+            self._train(panel, plan, Path(run) / CHECKPOINTS, hardware, Progress())
+            return self
         directory = RunDirectory.create(run, config=self._settings(panel, plan), resume=resume, overwrite=overwrite)
         self._fit(panel, plan, directory.checkpoints, hardware, progress)
         self._write(directory)
         return self
 
-    def _fit(self, panel: Panel, plan: Plan, checkpoints: Path, hardware: Hardware, progress: Progress) -> None:
+    def _train(self, panel: Panel, plan: Plan, checkpoints: Path, hardware: Hardware, progress: Progress) -> None:
         from longshort.tasks.forecast.training import train_model
 
         for note in (*panel.notes, plan.describe(self.config.horizon)):
             progress.note(note)
         model, checks = train_model(panel, plan, self.config, checkpoints, hardware, progress)
         self._fitted = Fitted(model, panel, checks)
+
+    def _fit(self, panel: Panel, plan: Plan, checkpoints: Path, hardware: Hardware, progress: Progress) -> None:
+        self._train(panel, plan, checkpoints, hardware, progress)
+        model, checks = self.fitted.model, self.fitted.checks
         if plan.test:
             rivals = baselines(plan)
             progress.note(f"evaluating on {plan.test.windows} held-out windows a series, beside {', '.join(rivals)}")
@@ -210,12 +219,7 @@ class Forecaster:
         forecasts, panel = self.fitted.forecasts, self.fitted.panel
         if forecasts is None:
             raise InputError("there are no held-out forecasts: fit with test_windows above 0")
-        start = {s.id: s.start for s in panel}
-        first = forecasts["unique_id"].replace_strict(start, return_dtype=pl.Int64)
-        cutoff = (first + forecasts["cutoff"]).to_numpy()
-        times = panel.frequency.times(cutoff + forecasts["step"].to_numpy())
-        dated = forecasts.with_columns(pl.Series("cutoff", panel.frequency.times(cutoff - 1)), pl.Series("ds", times))
-        return dated.select("unique_id", "cutoff", "ds", pl.exclude("unique_id", "cutoff", "ds", "step"))
+        return history.dated(forecasts, panel)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write a finished run directory; see docs/run-directory.md.
@@ -248,6 +252,7 @@ class Forecaster:
             panel=panel,
             checks=[[Check(**check) for check in member] for member in metrics["training"]],
             scores=Scores.from_json(metrics["test"]) if metrics["test"] else None,
+            forecasts=history.undated(run.read_table(FORECASTS), panel) if run.has(FORECASTS) else None,
         )
         return forecaster
 
@@ -279,7 +284,8 @@ class Forecaster:
             },
         )
         if fitted.forecasts is not None:
-            run.write("report.html", render(self).encode())
+            run.write_table(FORECASTS, self.held_out_forecasts())
+        run.write("report.html", render(self).encode())
         run.finish()
 
     def _compare(self, panel: Panel, backtest: Backtest, rivals: Sequence[str]) -> pl.DataFrame:

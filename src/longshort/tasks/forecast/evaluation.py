@@ -141,6 +141,8 @@ def _verdict(
     value = {m: overall[m]["MASE"] for m in names}
     if not rivals or any(v is None for v in value.values()):
         return f"{ours} was evaluated alone."
+    if not any(value.values()):
+        return "Every model is exact."
     best = min(rivals, key=lambda m: value[m] or 0.0)
     difference = (pairs[ours] - pairs[best]).to_numpy()
     mean = float(difference.mean())

@@ -1,4 +1,4 @@
-"""Series as arrays for the run directory, so that a saved forecaster can go on from where its data ended."""
+"""Series and held-out forecasts as a run keeps them, so that a loaded forecaster goes on from where its data ended."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from longshort.data import Columns, Frequency, Panel, Series
@@ -65,6 +66,39 @@ def unpack(arrays: Arrays, described: dict[str, Any]) -> Panel:
         for k, y in enumerate(split("y", 0, lengths))
     )
     return Panel(series, Frequency.from_dict(described["frequency"]), columns, tuple(described["notes"]))
+
+
+def dated(forecasts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
+    """Forecasts of held-out windows with times in place of steps.
+
+    Args:
+        forecasts: as `Fitted` has them: `cutoff` is the number of steps before the window, `step` is 0 to H - 1.
+        panel: its series.
+
+    Returns:
+        Columns `unique_id`, `cutoff` (the last time that was known), `ds`, and all others.
+    """
+    first = _starts(forecasts, panel) + forecasts["cutoff"].to_numpy()
+    cutoff = panel.frequency.times(first - 1)
+    times = panel.frequency.times(first + forecasts["step"].to_numpy())
+    with_times = forecasts.with_columns(pl.Series("cutoff", cutoff), pl.Series("ds", times))
+    return with_times.select("unique_id", "cutoff", "ds", pl.exclude("unique_id", "cutoff", "ds", "step"))
+
+
+def undated(forecasts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
+    """The inverse of `dated`; `cutoff` is negative where the panel begins after the window."""
+    first = panel.frequency.positions(forecasts["cutoff"].to_numpy()) + 1
+    steps = panel.frequency.positions(forecasts["ds"].to_numpy()) - first
+    counted = forecasts.drop("ds").with_columns(
+        pl.Series("cutoff", first - _starts(forecasts, panel)), pl.Series("step", steps)
+    )
+    return counted.select("unique_id", "cutoff", "step", pl.exclude("unique_id", "cutoff", "step"))
+
+
+def _starts(forecasts: pl.DataFrame, panel: Panel) -> NDArray[np.int64]:
+    """Position of the first step of every row's series."""
+    start = {s.id: s.start for s in panel}
+    return forecasts["unique_id"].replace_strict(start, return_dtype=pl.Int64).to_numpy()
 
 
 def fingerprint(panel: Panel) -> str:

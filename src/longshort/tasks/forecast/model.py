@@ -32,6 +32,7 @@ class ForecastModel:
         config, plan, dims, scaler: settings, sizes and scales.
         networks: one per member; their quantiles are averaged.
         naive_error: in-sample seasonal-naive error by series, from before the test windows.
+        interval_factor: factor on the quantiles' distance from the median that makes the intervals cover what they say.
     """
 
     config: ForecastConfig
@@ -40,6 +41,7 @@ class ForecastModel:
     scaler: Scaler
     networks: tuple[ForecastNetwork, ...]
     naive_error: Mapping[str, float]
+    interval_factor: float = 1.0
 
     @property
     def name(self) -> str:
@@ -69,7 +71,8 @@ class ForecastModel:
         with torch.no_grad():
             members = [network(batch) for network in self.networks]
         mean: FloatArray = torch.stack(members).double().mean(0).numpy()
-        return mean
+        median = mean[..., self.config.quantiles.index(0.5)][..., None]
+        return median + self.interval_factor * (mean - median)
 
     def backtest(self, panel: Panel, backtest: Backtest) -> pl.DataFrame:
         """Forecasts of every window of a backtest.
@@ -114,6 +117,7 @@ class ForecastModel:
             "dimensions": asdict(self.dims),
             "scaler": asdict(self.scaler),
             "naive_error": dict(self.naive_error),
+            "interval_factor": self.interval_factor,
         }
 
     @classmethod
@@ -123,7 +127,8 @@ class ForecastModel:
         dims = Dimensions(**_tuples(described["dimensions"]))
         networks = []
         for k in range(config.members):
-            network = make_network(dims, config)
+            with torch.random.fork_rng(devices=[]):  # the caller's random numbers are none of our business
+                network = make_network(dims, config)
             prefix = f"{k}."
             own = {n.removeprefix(prefix): torch.from_numpy(v) for n, v in weights.items() if n.startswith(prefix)}
             network.load_state_dict(own)
@@ -135,6 +140,7 @@ class ForecastModel:
             scaler=Scaler(**_tuples(described["scaler"])),
             networks=tuple(networks),
             naive_error=described["naive_error"],
+            interval_factor=described["interval_factor"],
         )
 
 

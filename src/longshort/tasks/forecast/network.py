@@ -57,6 +57,31 @@ class Batch(NamedTuple):
     weight: Tensor
 
 
+class Parts(NamedTuple):
+    """What the answer of a `ForecastNetwork` is made up of, standardised as the windows are.
+
+    Attributes:
+        weights: share of every lagged copy, (B, H, number of lags), of no meaning where no copy is available.
+        copies: the mixture of copies, (B, H).
+        linear: the linear path, (B, H).
+        direct: what the recurrent layer and the static columns add, (B, H), or None where there are neither.
+        increments: from each quantile to the next one towards the median, (B, H, number of quantiles), positive; that
+            of the median itself is not used.
+    """
+
+    weights: Tensor
+    copies: Tensor
+    linear: Tensor
+    direct: Tensor | None
+    increments: Tensor
+
+    @property
+    def median(self) -> Tensor:
+        """The sum of the parts, (B, H)."""
+        paths = self.linear if self.direct is None else self.linear + self.direct
+        return paths + self.copies
+
+
 @dataclass(frozen=True)
 class Dimensions:
     """Sizes of a `ForecastNetwork`, read from the data and the config.
@@ -145,22 +170,28 @@ class ForecastNetwork(nn.Module):
             parts.append(self.dropout(y[:, -1]))
         return torch.cat(parts, dim=-1) if parts else None
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Standardised quantiles, (B, H, number of quantiles), ascending along the last dimension."""
+    def parts(self, batch: Batch) -> Parts:
+        """What the answer is made up of."""
         d = self.dims
         hidden = self.step.unsqueeze(0)
-        median = self.linear(batch.y[:, -d.linear :])
+        linear = self.linear(batch.y[:, -d.linear :])
+        direct = None
         context = self.context(batch)
         if context is not None and self.from_context is not None and self.direct is not None:
             hidden = hidden + self.from_context(context).unsqueeze(1)
-            median = median + self.direct(context)
+            direct = self.direct(context)
         if self.from_future is not None:
             hidden = hidden + self.from_future(batch.future)
         hidden = F.gelu(hidden).expand(batch.y.shape[0], -1, -1)
         # A copy that is not available gets no weight; with none available the mixture is 0, the window's mean.
-        logits = self.gate(hidden).masked_fill(batch.lagged_observed == 0, -1e4)
-        median = median + (torch.softmax(logits, dim=-1) * batch.lagged).sum(-1)
-        return _ascending(median, F.softplus(self.spread(hidden) - 1.0), d.quantiles)
+        weights = torch.softmax(self.gate(hidden).masked_fill(batch.lagged_observed == 0, -1e4), dim=-1)
+        copies = (weights * batch.lagged).sum(-1)
+        return Parts(weights, copies, linear, direct, F.softplus(self.spread(hidden) - 1.0))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Standardised quantiles, (B, H, number of quantiles), ascending along the last dimension."""
+        parts = self.parts(batch)
+        return _ascending(parts.median, parts.increments, self.dims.quantiles)
 
 
 def _ascending(median: Tensor, increments: Tensor, levels: tuple[float, ...]) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from longshort.data import Panel
+from longshort.tasks.forecast.calibration import interval_factor
 from longshort.tasks.forecast.config import ForecastConfig, Plan
 from longshort.tasks.forecast.model import ForecastModel, make_dimensions, make_network, make_store
 from longshort.tasks.forecast.network import ForecastNetwork
@@ -17,6 +18,8 @@ from longshort.tasks.forecast.windows import Scaler, error_scale
 from longshort.training import Check, Hardware, Progress, Schedule
 from longshort.training.checkpoint import SafetensorsIO
 from longshort.training.loop import train
+from longshort.training.processes import is_main
+from longshort.training.progress import summary
 
 CHECK_EVERY = 100
 # Seeds of the members lie this far apart, the probe's between them.
@@ -32,7 +35,7 @@ def train_model(
     """Train all members; no step of a test window is looked at.
 
     With `config.refit` a first network is stopped by the validation windows and only tells for how many steps to
-    train; the members then learn from those windows too.
+    train and how wide the intervals must be; the members then learn from those windows too.
 
     Args:
         panel: all series, held-out steps included.
@@ -50,6 +53,9 @@ def train_model(
     store = make_store(panel, plan, config.horizon, scaler, naive_error)
     dims = make_dimensions(store, plan, config, scaler)
 
+    def problem(network: ForecastNetwork, *, validate: bool) -> ForecastProblem:
+        return ForecastProblem(network, store, plan, config, validate=validate)
+
     def one(name: str, seed: int, steps: int, title: str, *, validate: bool) -> tuple[ForecastNetwork, list[Check]]:
         done = checkpoints / f"{name}.safetensors"
         # The caller's random numbers and threads are none of our business.
@@ -66,18 +72,26 @@ def train_model(
                 learning_rate=config.learning_rate,
                 weight_decay=config.weight_decay,
             )
-            problem = ForecastProblem(network, store, plan, config, validate=validate)
             with progress.training(title, steps) as watcher:
                 checks = train(
-                    problem, schedule, seed=seed, hardware=hardware, checkpoints=checkpoints / name, watcher=watcher
+                    problem(network, validate=validate),
+                    schedule,
+                    seed=seed,
+                    hardware=hardware,
+                    checkpoints=checkpoints / name,
+                    watcher=watcher,
                 )
+        progress.note(f"{title}: {summary(checks)}")
         values = [[c.step, c.training, c.validation] for c in checks]
-        SafetensorsIO().save_checkpoint({"network": network.state_dict(), "checks": values}, done)
+        if is_main():
+            SafetensorsIO().save_checkpoint({"network": network.state_dict(), "checks": values}, done)
         return network, checks
 
     steps, history = plan.steps, []
+    unseen: list[ForecastNetwork] = []
     if config.refit:
-        _, checks = one("probe", config.seed + PROBE, steps, "finding when to stop", validate=True)
+        probe, checks = one("probe", config.seed + PROBE, steps, "finding when to stop", validate=True)
+        unseen.append(probe)
         history.append(checks)
         steps = min(checks, key=lambda c: c.validation or 0.0).step
     networks = []
@@ -88,7 +102,9 @@ def train_model(
         networks.append(network)
         if not config.refit:
             history.append(checks)
-    return ForecastModel(config, plan, dims, scaler, tuple(networks), naive_error), history
+    unseen = unseen or networks
+    factor = interval_factor(unseen, problem(unseen[0], validate=True).validation_batches(), config.quantiles)
+    return ForecastModel(config, plan, dims, scaler, tuple(networks), naive_error, factor), history
 
 
 @contextmanager

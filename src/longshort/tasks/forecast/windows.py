@@ -167,7 +167,8 @@ class WindowStore:
 
     def observed(self, series: IntArray, origins: IntArray) -> FloatArray:
         """What came after the given origins, (B, H), NaN where nothing was observed."""
-        return self._y[(self._offset[series] + origins)[:, None] + self._ahead]
+        came: FloatArray = self._y[(self._offset[series] + origins)[:, None] + self._ahead]
+        return came
 
     def cut(self, series: IntArray, origins: IntArray) -> tuple[Batch, Units]:
         """Windows of the given series at the given origins, both of shape (B,)."""
@@ -208,8 +209,9 @@ class WindowStore:
 def _mean(values: FloatArray) -> FloatArray:
     """Mean of what is not NaN along each row, (B, T) to (B, 1); 0 where there is nothing."""
     seen = np.isfinite(values)
-    total: FloatArray = np.where(seen, values, 0.0).sum(1, keepdims=True)
-    return total / np.maximum(seen.sum(1, keepdims=True), 1)
+    total = np.where(seen, values, 0.0).sum(1, keepdims=True)
+    mean: FloatArray = total / np.maximum(seen.sum(1, keepdims=True), 1)
+    return mean
 
 
 def _tensor(values: NDArray[np.generic]) -> Tensor:
