@@ -241,6 +241,30 @@ def test_ctrl_c_is_raised_and_can_be_resumed(tmp_path, whole):
     assert (state(resumed), resumed_checks) == (state(problem), checks)
 
 
+@pytest.mark.parametrize("moment", ["training_batch", "loss", "validation_step", "clean-up"])
+def test_ctrl_c_at_any_moment(tmp_path, monkeypatch, moment):
+    """Also where Lightning, cleaning up, fails on its own half-built state."""
+    import lightning.pytorch as lightning
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    def fail(*args):
+        raise RuntimeError("Please call `iter(combined_loader)` first.")
+
+    problem = LeastSquares()
+    if moment == "validation_step":
+        monkeypatch.setattr("longshort.training.loop._Module.validation_step", stop)
+    else:
+        setattr(problem, "loss" if moment == "clean-up" else moment, stop)
+    if moment == "clean-up":
+        monkeypatch.setattr(lightning.Trainer, "_teardown", fail)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, problem=problem)
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
 def test_a_fault_of_the_problem_comes_through(tmp_path):
     class FaultyError(Exception):
         pass

@@ -279,12 +279,17 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Turn Lightning's exit on Ctrl-C back into a KeyboardInterrupt, and Ctrl-C back into what it was."""
+    """Turn what Lightning makes of Ctrl-C back into a KeyboardInterrupt, and Ctrl-C back into what it was."""
+    handler = signal.getsignal(signal.SIGINT)
     try:
-        handler = signal.getsignal(signal.SIGINT)
         yield
-    except SystemExit as exit_:
-        if isinstance(exit_.__context__, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, handler)
-            raise KeyboardInterrupt from None
-        raise
+    except BaseException as error:
+        if not _is_ctrl_c(error):
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
+
+
+def _is_ctrl_c(error: BaseException | None) -> bool:
+    """Whether an error is a KeyboardInterrupt, or came up while one was handled (an exit, a failing clean-up)."""
+    return error is not None and (isinstance(error, KeyboardInterrupt) or _is_ctrl_c(error.__context__))

@@ -147,16 +147,19 @@ def _verdict(
     difference = (pairs[ours] - pairs[best]).to_numpy()
     mean = float(difference.mean())
     gain = (value[best] or 0.0) - (value[ours] or 0.0)  # over the series, which may have unequally many windows
+    clear = False
     if len(difference) < PAIRS_NEEDED:
-        clear = f"over {len(difference)} window{'s' if len(difference) > 1 else ''}, too few to be sure"
+        basis = f"over {len(difference)} window{'s' if len(difference) > 1 else ''}, too few to be sure"
     elif -mean * np.sign(gain) <= CLEAR * float(difference.std(ddof=1)) / np.sqrt(len(difference)):
-        clear = f"a difference within the noise of {len(difference)} windows"
+        basis = f"a difference within the noise of {len(difference)} windows"
     else:
-        clear = f"over {len(difference)} windows"
+        basis, clear = f"over {len(difference)} windows", True
     if gain > 0:
-        sentence = f"{ours} beats every baseline: MASE {value[ours]:.3f}, next {best} {value[best]:.3f} ({clear})."
+        subject = f"{ours} {'beats' if clear else 'is ahead of'} every baseline"
+        sentence = f"{subject}: MASE {value[ours]:.3f}, next {best} {value[best]:.3f} ({basis})."
     else:
-        sentence = f"{best} wins: MASE {value[best]:.3f}, {ours} {value[ours]:.3f} ({clear})."
+        subject = f"{best} {'wins' if clear else 'is ahead'}"
+        sentence = f"{subject}: MASE {value[best]:.3f}, {ours} {value[ours]:.3f} ({basis})."
     if len(mase) > 1:
         wins = int((mase[ours] < mase.select(pl.min_horizontal(rivals)).to_series()).sum())
         sentence += f" Series by series, {ours} is best on {wins} of {len(mase)}."
