@@ -174,6 +174,16 @@ def test_newer_rows_and_a_longer_history_are_one(tiny, weekly):
     assert model.predict(newer)["ds"][0] == days(121)[-1].item()
 
 
+def test_a_prediction_is_the_forecast_of_the_window_that_was_held_out(tiny, weekly):
+    """Without the last three days in sight, the model predicts what it was scored on."""
+    model = fit(weekly, tiny, test_windows=1)
+    scored = model.held_out_forecasts()
+    predicted = with_history(model, read_panel(weekly.head(117))).predict(quantiles=(0.2,))
+    assert predicted["ds"].to_list() == scored["ds"].to_list() == weekly["ds"].to_list()[-3:]
+    np.testing.assert_allclose(predicted["forecast"], scored["LSTM"], rtol=1e-6)
+    np.testing.assert_allclose(predicted["q0.2"], scored["LSTM-q0.2"], rtol=1e-6)
+
+
 def test_a_gap_before_newer_rows_is_missing_not_closed(model, weekly):
     later = frame(noisy(10)).with_columns(ds=pl.Series(days(10, "2024-05-10")))
     assert model.predict(later)["ds"].to_list() == days(3, "2024-05-20").tolist()
