@@ -75,7 +75,6 @@ def test_a_sine_on_a_trend_is_learnt(tiny):
     assert "LSTM" in model.fitted.scores.verdict
 
 
-@pytest.mark.xfail(reason="known values reach the median through the choice among the copies only")
 def test_a_column_known_in_advance_is_used(tiny):
     """The target is the column itself, drawn anew each day, so nothing else can foretell it."""
     draw = np.random.default_rng(0).normal(size=400)

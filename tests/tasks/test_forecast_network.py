@@ -74,9 +74,8 @@ def test_shapes_and_gradients(cell, dims, num_layers):
 def test_the_parts_make_up_the_answer(cell, dims):
     net, b = network(dims, cell), batch(dims)
     parts = net.parts(b)
-    assert (parts.direct is None) == (cell == "none" and dims is PLAIN)
     assert torch.equal(parts.median, net(b)[..., LEVELS.index(0.5)])
-    added = [part for part in (parts.copies, parts.linear, parts.direct) if part is not None]
+    added = (parts.copies, parts.linear, parts.learnt)
     torch.testing.assert_close(torch.stack(added).sum(0), parts.median)
     torch.testing.assert_close((parts.weights * b.lagged).sum(-1), parts.copies)
     assert (parts.increments > 0).all()

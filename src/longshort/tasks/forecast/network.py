@@ -5,8 +5,8 @@ The answer for one step of the horizon is a sum of three parts, all in units of 
 * a *mixture of copies*: a softmax gate over seasonal-naive forecasts at several lags (lag 1 repeats the last value,
   lag 24 repeats the last day, ...). At initialisation the network is this average of naive forecasts and no more;
 * a *linear path* from the last steps of the window to the horizon (Zeng et al. 2023, arXiv 2205.13504);
-* what the *recurrent layer* adds from the sequence of patches (P-sLSTM, arXiv 2408.10006), the calendar and the
-  exogenous values.
+* what is *learnt* beyond them: from the last state of the recurrent layer, which has read the sequence of patches
+  (P-sLSTM, arXiv 2408.10006), from the calendar, and from the exogenous and static columns.
 
 Quantiles are the median plus and minus cumulated positive increments, so they never cross.
 """
@@ -64,7 +64,7 @@ class Parts(NamedTuple):
         weights: share of every lagged copy, (B, H, number of lags), of no meaning where no copy is available.
         copies: the mixture of copies, (B, H).
         linear: the linear path, (B, H).
-        direct: what the recurrent layer and the static columns add, (B, H), or None where there are neither.
+        learnt: what the recurrent layer, the calendar and the exogenous and static columns add, (B, H).
         increments: from each quantile to the next one towards the median, (B, H, number of quantiles), positive; that
             of the median itself is not used.
     """
@@ -72,14 +72,13 @@ class Parts(NamedTuple):
     weights: Tensor
     copies: Tensor
     linear: Tensor
-    direct: Tensor | None
+    learnt: Tensor
     increments: Tensor
 
     @property
     def median(self) -> Tensor:
         """The sum of the parts, (B, H)."""
-        paths = self.linear if self.direct is None else self.linear + self.direct
-        return paths + self.copies
+        return self.linear + self.learnt + self.copies
 
 
 @dataclass(frozen=True)
@@ -144,9 +143,10 @@ class ForecastNetwork(nn.Module):
         self.linear = nn.Linear(dims.linear, dims.horizon)
         self.direct = nn.Linear(context, dims.horizon) if context else None
         self.gate = nn.Linear(width, dims.lags)
+        self.lift = nn.Linear(width, 1)
         self.spread = nn.Linear(width, len(dims.quantiles))
         self.dropout = nn.Dropout(dropout)
-        for head in (self.linear, self.direct, self.gate, self.spread):
+        for head in (self.linear, self.direct, self.gate, self.lift, self.spread):
             if head is not None:
                 nn.init.zeros_(head.weight)
                 nn.init.zeros_(head.bias)
@@ -175,18 +175,19 @@ class ForecastNetwork(nn.Module):
         d = self.dims
         hidden = self.step.unsqueeze(0)
         linear = self.linear(batch.y[:, -d.linear :])
-        direct = None
         context = self.context(batch)
-        if context is not None and self.from_context is not None and self.direct is not None:
+        if context is not None and self.from_context is not None:
             hidden = hidden + self.from_context(context).unsqueeze(1)
-            direct = self.direct(context)
         if self.from_future is not None:
             hidden = hidden + self.from_future(batch.future)
         hidden = F.gelu(hidden).expand(batch.y.shape[0], -1, -1)
         # A copy that is not available gets no weight; with none available the mixture is 0, the window's mean.
         weights = torch.softmax(self.gate(hidden).masked_fill(batch.lagged_observed == 0, -1e4), dim=-1)
         copies = (weights * batch.lagged).sum(-1)
-        return Parts(weights, copies, linear, direct, F.softplus(self.spread(hidden) - 1.0))
+        learnt = self.lift(hidden).squeeze(-1)
+        if context is not None and self.direct is not None:
+            learnt = learnt + self.direct(context)
+        return Parts(weights, copies, linear, learnt, F.softplus(self.spread(hidden) - 1.0))
 
     def forward(self, batch: Batch) -> Tensor:
         """Standardised quantiles, (B, H, number of quantiles), ascending along the last dimension."""

@@ -58,7 +58,7 @@ def answer_section(forecaster: Forecaster, window: Window) -> Section:
 
 def _sum_chart(forecaster: Forecaster, window: Window, ahead: list[Any], sums: FloatArray) -> Spec:
     series, cell = window.series, forecaster.config.cell
-    last = f"+ {forecaster.fitted.model.name}" if cell != "none" else "+ static columns"
+    last = f"+ {forecaster.fitted.model.name}" if cell != "none" else "+ calendar and columns"
     drawn: list[tuple[str, FloatArray, Spec]] = [
         ("copies of the past", sums[0], {"color": "var(--soft)", "width": 1.5, "dash": "dot"}),
         ("+ linear path", sums[1], {"color": "var(--soft)", "width": 1.5, "dash": "dash"}),
@@ -100,12 +100,10 @@ def mean_parts(networks: Sequence[ForecastNetwork], batch: Batch) -> tuple[Float
 
     Returns:
         Share of each lagged copy, (H, number of lags), 0 where it is not available; and the mixture of copies, the
-        linear path, and what the recurrent layer and the static columns add, (3, H), whose sum is the median.
+        linear path, and what is learnt beyond them, (3, H), whose sum is the median.
     """
     with torch.no_grad():
         parts = [network.parts(batch) for network in networks]
     weights = torch.stack([p.weights * batch.lagged_observed for p in parts])
-    added = torch.stack(
-        [torch.stack([p.copies, p.linear, torch.zeros_like(p.linear) if p.direct is None else p.direct]) for p in parts]
-    )
+    added = torch.stack([torch.stack([p.copies, p.linear, p.learnt]) for p in parts])
     return weights[:, 0].double().mean(0).numpy(), added[:, :, 0].double().mean(0).numpy()
