@@ -21,10 +21,11 @@ demo: $(INSTALLED)  ## train a forecaster on Seattle's weather, compare it, draw
 test: $(INSTALLED)  ## all tests
 	$(BIN)/python -m pytest
 
-check: $(INSTALLED)  ## style, types, the wheel
+check: $(INSTALLED)  ## style, types, exported names
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_public.py
 
 format: $(INSTALLED)  ## write the code as the style wants it
 	$(BIN)/ruff check --fix .
@@ -38,7 +39,7 @@ wheel: $(INSTALLED)  ## build the wheel, install it alone into a fresh environme
 	$(BIN)/python -m build --wheel --sdist
 	$(PYTHON) -m venv --clear .venv-wheel
 	.venv-wheel/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
-	cd .venv-wheel && bin/longshort --version && bin/python -c "import longshort; longshort.Forecaster(horizon=1)"
+	cd .venv-wheel && bin/longshort --version && bin/python ../examples/forecast.py
 
 clean:  ## remove what was made
 	rm -rf $(VENV) .venv-wheel dist build runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
