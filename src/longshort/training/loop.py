@@ -194,7 +194,7 @@ class _Module(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         s = self.schedule
         optimizer = torch.optim.AdamW(self.network.parameters(), lr=s.learning_rate, weight_decay=s.weight_decay)
-        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=s.steps)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=s.cosine or s.steps)
         return [optimizer], [{"scheduler": cosine, "interval": "step"}]
 
     def on_train_epoch_start(self) -> None:

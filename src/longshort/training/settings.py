@@ -10,7 +10,8 @@ class Schedule:
     """How long and how fast to learn.
 
     Attributes:
-        steps: optimiser steps at most; the learning rate falls over them along a cosine to 0.
+        steps: optimiser steps at most.
+        cosine: steps over which the learning rate falls along a cosine to 0; `steps` if None.
         check_every: steps between two looks at the validation split (and between two checkpoints).
         patience: looks without improvement after which training stops.
         learning_rate, weight_decay: of AdamW.
@@ -19,6 +20,7 @@ class Schedule:
     """
 
     steps: int = 2000
+    cosine: int | None = None
     check_every: int = 100
     patience: int = 10
     learning_rate: float = 2e-3

@@ -36,8 +36,9 @@ class ForecastConfig:
         batch_size: windows in a step.
         learning_rate, weight_decay: of AdamW.
         validation_size: steps before the test windows that decide when to stop.
-        refit: once it is known when to stop, train the members on the validation steps too, for so many steps. If not,
-            each member is stopped by the validation windows and never trained on them.
+        refit: train the members on the validation steps too, for as many steps as a first network found best. Pays
+            where the latest steps matter most. If not, each member is stopped by the validation windows and its best
+            weights are kept.
         test_windows: windows at the end of every series held out for the honest evaluation; 0 to hold out none.
         step_size: steps between two test windows; the horizon if None.
         seed: of weights, batches and dropout.
@@ -57,7 +58,7 @@ class ForecastConfig:
     learning_rate: float = 8e-3
     weight_decay: float = 0.01
     validation_size: int | None = None
-    refit: bool = True
+    refit: bool = False
     test_windows: int | None = None
     step_size: int | None = None
     seed: int = 0

@@ -68,6 +68,7 @@ def train_model(
                 return network.eval(), [Check(*values) for values in saved["checks"]]
             schedule = Schedule(
                 steps=steps,
+                cosine=plan.steps,  # a refit follows the probe's learning rate, and ends where the probe was best
                 check_every=max(1, min(CHECK_EVERY, steps // 20)),
                 learning_rate=config.learning_rate,
                 weight_decay=config.weight_decay,
