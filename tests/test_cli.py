@@ -15,7 +15,7 @@ import longshort
 from longshort import cli
 
 TINY = [
-    *("--members=1", "--set=hidden_size=8", "--set=steps=10", "--set=batch_size=16", "--set=refit=false"),
+    *("--members=1", "--set=hidden_size=8", "--set=steps=10", "--set=batch_size=16"),
     *("--test-windows=2", "--horizon=3"),
 ]
 

@@ -183,7 +183,7 @@ def test_a_report_is_written_when_nothing_was_held_out(tmp_path):
 
 
 def test_it_says_how_to_do_it_again():
-    settings = {"cell": "gru", "seed": 3, "test_windows": 1, "seasons": (7,), "dropout": 0.0, "refit": False}
+    settings = {"cell": "gru", "seed": 3, "test_windows": 1, "seasons": (7,), "dropout": 0.0, "refit": True}
     html = render(fitted(FRAME.with_columns(**{"x y": pl.col("y")}), columns={"past": ["x y"]}, **settings))
     code, command = (unescape(text) for text in re.findall(r"<pre.*?><code>(.*?)</code></pre>", html, re.DOTALL))
     assert "cell='gru'" in code
@@ -201,7 +201,7 @@ def test_it_says_how_to_do_it_again():
         ("--members", "1"),
         ("--set", "seasons=[7]"),
         ("--set", "steps=5"),
-        ("--set", "refit=false"),
+        ("--set", "refit=true"),
         ("--test-windows", "1"),
         ("--seed", "3"),
     ]

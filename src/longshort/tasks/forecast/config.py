@@ -16,6 +16,7 @@ CELLS = ("lstm", "gru", "rnn", "none")
 # Longer seasons than this (a year of days) are left to the calendar features and single lags.
 LONGEST_PATTERN = 200
 PATCHES = (4, 48)
+CYCLE_DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "year": 365.25}
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ class Plan:
         linear: last steps that the linear path sees.
         level: last steps of a window whose mean is its location: one season, or the whole window where there is none.
         lags: lags of the copies, in steps.
+        calendar: names of the calendar features that the network sees: those of cycles that were seen twice.
         steps: optimiser steps at most.
         validation: windows that decide when to stop.
         test: held-out windows, or None.
@@ -149,6 +151,7 @@ class Plan:
     linear: int
     level: int
     lags: tuple[int, ...]
+    calendar: tuple[str, ...]
     steps: int
     validation: Backtest
     test: Backtest | None
@@ -241,10 +244,24 @@ def make_plan(panel: Panel, config: ForecastConfig) -> Plan:
         linear=linear,
         level=min(patterns[0], lookback) if patterns else lookback,
         lags=tuple(sorted(lags)),
+        calendar=_calendar(training),
         steps=config.steps or int(np.clip(points // 100, 500, 4000)),
         validation=validation,
         test=test,
     )
+
+
+def _calendar(panel: Panel) -> tuple[str, ...]:
+    """Calendar features of the cycles that the longest series goes through at least twice.
+
+    A cycle seen once cannot be told from a trend: with a year of data, its months would be learnt by heart.
+    """
+    longest = max(panel, key=len)
+    ends = panel.frequency.times(np.array([longest.start, longest.end]))
+    if not np.issubdtype(ends.dtype, np.datetime64):
+        return ()
+    days = (ends[1] - ends[0]) / np.timedelta64(1, "D")
+    return tuple(name for name in panel.frequency.calendar_names if days >= 2 * CYCLE_DAYS[name.split()[0]])
 
 
 def _test_windows(config: ForecastConfig, typical: int, series: int) -> Backtest | None:

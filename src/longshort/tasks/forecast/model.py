@@ -166,6 +166,7 @@ def make_store(panel: Panel, plan: Plan, horizon: int, scaler: Scaler, naive_err
         scaler=scaler,
         naive_error=np.array([naive_error[s.id] for s in panel]),
         level=plan.level,
+        features=plan.calendar,
         seasons=plan.seasons,
     )
 

@@ -111,6 +111,7 @@ class WindowStore:
         scaler: scales of the exogenous columns.
         naive_error: in-sample seasonal-naive error of each series, shape (N,), never 0.
         level: last steps of the window whose mean is its location; the window's standard deviation is its scale.
+        features: names of the calendar features to use.
         seasons: where the frequency has no calendar (integer steps), the phase in these seasons takes its place.
     """
 
@@ -124,6 +125,7 @@ class WindowStore:
         scaler: Scaler,
         naive_error: FloatArray,
         level: int,
+        features: Sequence[str] = (),
         seasons: Sequence[int] = (),
     ) -> None:
         self.naive_error = naive_error
@@ -144,8 +146,9 @@ class WindowStore:
             reach = min(len(s.known), n + horizon)
             self._known[offset : offset + reach] = _standardise(s.known[:reach], scaler.known)
             positions[offset - before : offset + n + behind] = s.start + np.arange(-before, n + behind)
-        calendar = panel.frequency.calendar(positions)
-        if calendar.shape[1] == 0 and seasons:
+        names = panel.frequency.calendar_names
+        calendar = panel.frequency.calendar(positions)[:, [names.index(name) for name in features]]
+        if not names and seasons:
             turns = positions[:, None] / np.array([season / k for season in seasons for k in HARMONICS])
             calendar = np.concatenate([np.sin(2 * np.pi * turns), np.cos(2 * np.pi * turns)], axis=1)
         self._calendar = calendar.astype(np.float32)

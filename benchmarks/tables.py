@@ -1,0 +1,58 @@
+"""Print the README's tables from benchmarks/results: python benchmarks/tables.py"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Print one Markdown table per benchmark that has been run."""
+    show("M4 hourly, horizon 48", ["m4", "m4-ensemble", "peer"], ["MASE", "sMAPE", "CRPS", "coverage 80%", "seconds"])
+    show("ETTh1, horizon 96, standardised", ["ett"], ["MSE", "MAE", "seconds"])
+    show(
+        "Daily minimum temperatures, horizon 7, 104 weeks",
+        ["temperatures"],
+        ["MASE", "sMAPE", "CRPS", "coverage 80%"],
+    )
+    show("Apple's daily close, horizon 5, 20 windows", ["stock"], ["MASE", "sMAPE", "CRPS", "coverage 80%"])
+    show("What the recurrent layer adds (one network each)", ["ablation"], ["MASE", "CRPS", "MSE", "MAE", "seconds"])
+    show("Start-up", ["start-up"], ["seconds, median of 5", "slowest"])
+
+
+def show(title: str, parts: Sequence[str], metrics: Sequence[str]) -> None:
+    """One table: a row per model, mean ± standard deviation over the seeds."""
+    rows: dict[str, Mapping[str, Any]] = {}
+    for part in parts:
+        path = RESULTS / f"forecasting-{part}.json"
+        if path.exists():
+            table = json.loads(path.read_text())["table"]
+            ensemble = " (six members, refit)" if part == "m4-ensemble" else ""
+            rows.update({k + ensemble * (k == "LSTM"): v for k, v in table.items() if isinstance(v, dict)})
+    if not rows:
+        return
+    shown = [m for m in metrics if any(row.get(m) is not None for row in rows.values())]
+    print(f"\n| {title} | " + " | ".join(shown) + " |")
+    print("|---|" + "---:|" * len(shown))
+    for name, row in rows.items():
+        print(f"| {name} | " + " | ".join(cell(row, m) for m in shown) + " |")
+
+
+def cell(row: Mapping[str, Any], metric: str) -> str:
+    """A figure, with its spread where there are several seeds."""
+    value = row.get(metric)
+    if value is None or value != value:
+        return ""
+    if metric.startswith("coverage"):
+        return f"{100 * value:.0f} %"
+    digits = 0 if metric.startswith("seconds") and value > 10 else 1 if metric == "sMAPE" else 2 if value > 1 else 3
+    spread = row.get(f"{metric} ±")
+    return f"{value:.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None and "sec" not in metric else "")
+
+
+if __name__ == "__main__":
+    main()
