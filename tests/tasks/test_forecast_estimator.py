@@ -511,3 +511,14 @@ def test_the_plan_fits_the_data(horizon, count):
     assert plan.seasons[0] == plan.metric_season == 7
     assert {1, 7} <= set(plan.lags)
     assert type(plan).from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+@pytest.mark.parametrize(
+    ("count", "cycles"),
+    [(40, {"week"}), (750, {"week"}), (4 * 366, {"week", "year"})],
+    ids=["short", "2 years", "4 years"],
+)
+def test_a_calendar_cycle_counts_once_it_was_seen_twice(count, cycles):
+    """Of 750 days, a tenth is held out for the test and another one for validation: less than two years are left."""
+    plan = make_plan(read_panel(frame(noisy(count))), ForecastConfig(horizon=3))
+    assert {name.split()[0] for name in plan.calendar} == cycles

@@ -1,4 +1,4 @@
-"""How much wider or narrower the intervals must be to cover what they say, measured on the validation windows."""
+"""Two numbers measured on the validation windows: how far to trust what was learnt, how wide the intervals must be."""
 
 from __future__ import annotations
 
@@ -9,9 +9,35 @@ import torch
 
 from longshort.tasks.forecast.network import Batch, ForecastNetwork
 
+TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)
+# From fewer windows nothing is said against what was learnt.
+WINDOWS_NEEDED = 20
 LIMITS = (0.5, 2.0)
 # With so many windows half of the measured correction is applied; with few, next to none.
 HALF = 50
+
+
+def trust(networks: Sequence[ForecastNetwork], batches: Sequence[Batch]) -> float:
+    """The share of the learnt correction that forecasts the validation windows best.
+
+    The median is the mixture of naive forecasts plus a correction (`Parts`). Where there is nothing to learn, as in
+    prices, the correction is noise, and 0 gives back the naive forecasts; where there is, 1 is best.
+
+    Args:
+        networks: not trained on the validation windows; their medians are averaged.
+        batches: the validation windows.
+    """
+    errors, windows = np.zeros(len(TRUST)), 0
+    for batch in batches:
+        with torch.no_grad():
+            parts = [network.parts(batch) for network in networks]
+        copies = torch.stack([p.copies for p in parts]).mean(0)
+        correction = torch.stack([p.linear + p.learnt for p in parts]).mean(0)
+        weight = batch.target_observed * batch.weight
+        medians = (copies + share * correction for share in TRUST)
+        errors += [float(((batch.target - median).abs() * weight).sum()) for median in medians]
+        windows += int((batch.target_observed.sum(1) > 0).sum())
+    return TRUST[int(errors.argmin())] if windows >= WINDOWS_NEEDED else 1.0
 
 
 def interval_factor(networks: Sequence[ForecastNetwork], batches: Sequence[Batch], levels: Sequence[float]) -> float:

@@ -63,8 +63,8 @@ class Parts(NamedTuple):
     Attributes:
         weights: share of every lagged copy, (B, H, number of lags), of no meaning where no copy is available.
         copies: the mixture of copies, (B, H).
-        linear: the linear path, (B, H).
-        learnt: what the recurrent layer, the calendar and the exogenous and static columns add, (B, H).
+        linear: the linear path, (B, H), as far as it is trusted.
+        learnt: what the recurrent layer, the calendar and the exogenous and static columns add, (B, H), likewise.
         increments: from each quantile to the next one towards the median, (B, H, number of quantiles), positive; that
             of the median itself is not used.
     """
@@ -146,6 +146,8 @@ class ForecastNetwork(nn.Module):
         self.lift = nn.Linear(width, 1)
         self.spread = nn.Linear(width, len(dims.quantiles))
         self.dropout = nn.Dropout(dropout)
+        self.trust: Tensor
+        self.register_buffer("trust", torch.ones(()))  # share of the linear and learnt parts; see calibration.py
         for head in (self.linear, self.direct, self.gate, self.lift, self.spread):
             if head is not None:
                 nn.init.zeros_(head.weight)
@@ -187,7 +189,7 @@ class ForecastNetwork(nn.Module):
         learnt = self.lift(hidden).squeeze(-1)
         if context is not None and self.direct is not None:
             learnt = learnt + self.direct(context)
-        return Parts(weights, copies, linear, learnt, F.softplus(self.spread(hidden) - 1.0))
+        return Parts(weights, copies, self.trust * linear, self.trust * learnt, F.softplus(self.spread(hidden) - 1.0))
 
     def forward(self, batch: Batch) -> Tensor:
         """Standardised quantiles, (B, H, number of quantiles), ascending along the last dimension."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from longshort.data import Panel
-from longshort.tasks.forecast.calibration import interval_factor
+from longshort.tasks.forecast.calibration import interval_factor, trust
 from longshort.tasks.forecast.config import ForecastConfig, Plan
 from longshort.tasks.forecast.model import ForecastModel, make_dimensions, make_network, make_store
 from longshort.tasks.forecast.network import ForecastNetwork
@@ -104,7 +104,11 @@ def train_model(
         if not config.refit:
             history.append(checks)
     unseen = unseen or networks
-    factor = interval_factor(unseen, problem(unseen[0], validate=True).validation_batches(), config.quantiles)
+    validation = problem(unseen[0], validate=True).validation_batches()
+    share = trust(unseen, validation)
+    for network in {*unseen, *networks}:
+        network.trust.fill_(share)
+    factor = interval_factor(unseen, validation, config.quantiles)
     return ForecastModel(config, plan, dims, scaler, tuple(networks), naive_error, factor), history
 
 

@@ -111,7 +111,7 @@ class WindowStore:
         scaler: scales of the exogenous columns.
         naive_error: in-sample seasonal-naive error of each series, shape (N,), never 0.
         level: last steps of the window whose mean is its location; the window's standard deviation is its scale.
-        features: names of the calendar features to use.
+        features: names of the calendar features to use; all that the frequency has if None.
         seasons: where the frequency has no calendar (integer steps), the phase in these seasons takes its place.
     """
 
@@ -125,7 +125,7 @@ class WindowStore:
         scaler: Scaler,
         naive_error: FloatArray,
         level: int,
-        features: Sequence[str] = (),
+        features: Sequence[str] | None = None,
         seasons: Sequence[int] = (),
     ) -> None:
         self.naive_error = naive_error
@@ -147,7 +147,8 @@ class WindowStore:
             self._known[offset : offset + reach] = _standardise(s.known[:reach], scaler.known)
             positions[offset - before : offset + n + behind] = s.start + np.arange(-before, n + behind)
         names = panel.frequency.calendar_names
-        calendar = panel.frequency.calendar(positions)[:, [names.index(name) for name in features]]
+        used = [names.index(name) for name in (names if features is None else features)]
+        calendar = panel.frequency.calendar(positions)[:, used]
         if not names and seasons:
             turns = positions[:, None] / np.array([season / k for season in seasons for k in HARMONICS])
             calendar = np.concatenate([np.sin(2 * np.pi * turns), np.cos(2 * np.pi * turns)], axis=1)
