@@ -1,10 +1,11 @@
-"""A peer on the M4 hourly data: the LSTM of `neuralforecast`, with its default settings.
+r"""A peer on the M4 hourly data: the LSTM of `neuralforecast`, with its default settings.
 
 The script stands alone and imports nothing of longshort, so that it can run in an environment of its own:
 
     python -m venv .venv-peer
     .venv-peer/bin/pip install "torch==2.13.0" "neuralforecast==3.3.0"
-    LONGSHORT_DATA=<folder> .venv-peer/bin/python benchmarks/peer_neuralforecast.py
+    LONGSHORT_DATA=<folder> .venv-peer/bin/python benchmarks/peer_neuralforecast.py \
+        > benchmarks/results/peer-neuralforecast.json
 
 It reads `series/m4-hourly-train.csv` and `series/m4-hourly-test.csv` from the folder in LONGSHORT_DATA (a row per
 series: its id, then its values, as many as there are), trains one model on all series with nothing but the horizon
