@@ -8,8 +8,8 @@
     python benchmarks/forecasting.py ablation        LSTM, GRU, plain RNN and no recurrent layer on M4 hourly and ETTh1
     python benchmarks/forecasting.py start-up        seconds that `longshort predict` takes
 
-Data sets come from the folder LONGSHORT_DATA, or are downloaded. Nothing here is tuned to a set: every part uses the
-default configuration of `Forecaster`, and the test windows are touched once per seed.
+Data sets come from the folder LONGSHORT_DATA, or are downloaded. Every part uses the default configuration of
+`Forecaster`, but for what its docstring says.
 """
 
 from __future__ import annotations
