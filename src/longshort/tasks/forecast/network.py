@@ -183,7 +183,7 @@ class ForecastNetwork(nn.Module):
         if self.from_future is not None:
             hidden = hidden + self.from_future(batch.future)
         hidden = F.gelu(hidden).expand(batch.y.shape[0], -1, -1)
-        # A copy that is not available gets no weight; with none available the mixture is 0, the window's mean.
+        # A copy that is not available gets no weight; with none available the mixture is 0, the window's location.
         weights = torch.softmax(self.gate(hidden).masked_fill(batch.lagged_observed == 0, -1e4), dim=-1)
         copies = (weights * batch.lagged).sum(-1)
         learnt = self.lift(hidden).squeeze(-1)
