@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from longshort.tasks.forecast.config import ForecastConfig, Plan
 from longshort.tasks.forecast.network import Batch, ForecastNetwork, quantile_loss
 from longshort.tasks.forecast.windows import WindowStore
 
+IntArray = NDArray[np.int64]
+
 VALIDATION_BATCH = 512
+# Share of the training windows that begin at a phase of the season at which forecasts are going to begin.
+AT_PHASE = 0.5
 
 
 class ForecastProblem:
     """Windows of all series: a series drawn evenly, then an origin in its training part.
+
+    Half of the origins are moved to the phase of the season that a forecast begins at: where every series is asked
+    once, at its end, what happens at the other hours of the day matters less. Validation windows at all phases leave
+    this without effect.
 
     Args:
         network: to train.
@@ -40,7 +49,19 @@ class ForecastProblem:
         """Windows that lie whole in the training part."""
         series = self._trained[rng.integers(0, len(self._trained), self.config.batch_size)]
         origins = rng.integers(self._earliest[series], self._latest[series] + 1)
+        if self.plan.seasons:
+            origins = self._at_phase(series, origins, rng)
         return self.store.cut(series, origins)[0]
+
+    def _at_phase(self, series: IntArray, origins: IntArray, rng: np.random.Generator) -> IntArray:
+        """Move `AT_PHASE` of the origins, each by less than a season, to a phase at which forecasts begin."""
+        season, validation = self.plan.seasons[0], self.plan.validation
+        end = self.store.lengths[series] - self.plan.test_size
+        asked = end - validation.step_size * rng.integers(0, validation.windows, len(series))
+        later = origins + (asked - origins) % season
+        moved = np.where(later > self._latest[series], later - season, later)
+        chosen = (rng.random(len(series)) < AT_PHASE) & (moved >= self._earliest[series])
+        return np.where(chosen, moved, origins)
 
     def validation_batches(self) -> Sequence[Batch]:
         """Windows between the training part and the test windows."""
