@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from longshort import ops
 from longshort.errors import InputError
 
-BACKENDS = ["aten", "reference"]  # a new backend is one more name here
+BACKENDS = ["core", "aten", "reference"]  # a new backend is one more name here
 CELLS = ["lstm", "lstm projected", "gru", "rnn_tanh", "rnn_relu"]  # a new cell is one more name here
 MODULES = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn_tanh": torch.nn.RNN, "rnn_relu": torch.nn.RNN}
 
@@ -293,7 +293,7 @@ def test_a_backend_is_chosen_by_argument_by_block_or_by_variable(spy, monkeypatc
 
 def test_an_unknown_backend_or_cell_lists_those_that_exist(monkeypatch):
     problem = small("gru", None, False)
-    backends = "there is no backend 'cuda'; those that exist are aten, reference"
+    backends = "there is no backend 'cuda'; those that exist are aten, core, reference"
     with pytest.raises(InputError, match=backends), ops.use_backend("cuda"):
         pass
     with pytest.raises(

@@ -116,7 +116,7 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
         for y, directions in self._layers(ops.recurrence, x, state, known, dropout):
             x = y
             finals += [final for _, final in directions]
-        final = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+        final = tuple(p[0].unsqueeze(0) if len(p) == 1 else torch.stack(p) for p in zip(*finals, strict=True))
         if isinstance(input, PackedSequence):
             return _pack_like(x, input), self._from_state(final)
         if input.dim() == 2:

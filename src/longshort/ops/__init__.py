@@ -15,7 +15,7 @@ from typing import Protocol
 from torch import Tensor
 
 from longshort.errors import InputError
-from longshort.ops import aten, reference
+from longshort.ops import aten, core, reference
 from longshort.ops.lengths import Lengths
 from longshort.ops.reference import CELLS, Cell, GRUTrace, LSTMTrace, RNNTrace, State, Trace, Weights
 
@@ -39,19 +39,19 @@ __all__ = [
 
 
 class Backend(Protocol):
-    """What computes the recurrence. Arguments arrive checked; `lengths` is None where nothing is padded."""
+    """What computes the recurrence. Arguments arrive checked; None stands for no padding and for a state of zeros."""
 
-    def step(self, cell: str, x: Tensor, state: State, weights: Weights) -> State:
+    def step(self, cell: str, x: Tensor, state: State | None, weights: Weights) -> State:
         """One step. x (B, I); takes and gives the state."""
 
     def recurrence(
-        self, cell: str, x: Tensor, state: State, weights: Weights, *, lengths: Lengths | None, reverse: bool
+        self, cell: str, x: Tensor, state: State | None, weights: Weights, *, lengths: Lengths | None, reverse: bool
     ) -> tuple[Tensor, State]:
         """All steps. x (T, B, I); gives the output (T, B, R), 0 at padded steps, and the final state."""
 
 
-BACKENDS: dict[str, Backend] = {"aten": aten, "reference": reference}
-_DEFAULT = "aten"
+BACKENDS: dict[str, Backend] = {"core": core, "aten": aten, "reference": reference}
+_DEFAULT = "core"
 _VARIABLE = "LONGSHORT_BACKEND"
 _chosen: ContextVar[str | None] = ContextVar("longshort_backend", default=None)
 
@@ -87,7 +87,7 @@ def recurrence(
         lengths: number of valid steps of each sequence, (B,), or None if all have T. What stands behind them
             changes no result, no gradient and no final state.
         reverse: from each sequence's last valid step to its first.
-        backend: a name in `BACKENDS`; else that of `use_backend`, else that of LONGSHORT_BACKEND, else "aten".
+        backend: a name in `BACKENDS`; else that of `use_backend`, else that of LONGSHORT_BACKEND, else "core".
 
     Returns:
         The output, (T, B, R), 0 at padded steps, and the state after the last step that was computed.
@@ -96,13 +96,15 @@ def recurrence(
         InputError: unknown cell or backend, or lengths that do not fit.
     """
     chosen = _backend(backend)
+    _known(cell)
     known = _padding(x, lengths)
-    return chosen.recurrence(cell, x, _start(cell, x, state, weights), weights, lengths=known, reverse=reverse)
+    return chosen.recurrence(cell, x, state, weights, lengths=known, reverse=reverse)
 
 
 def step(cell: str, x: Tensor, state: State | None, weights: Weights, *, backend: str | None = None) -> State:
     """Run a cell for one step: x (B, I), the rest as for `recurrence`; gives the new state."""
-    return _backend(backend).step(cell, x, _start(cell, x, state, weights), weights)
+    _known(cell)
+    return _backend(backend).step(cell, x, state, weights)
 
 
 def trace(
@@ -115,8 +117,9 @@ def trace(
     reverse: bool = False,
 ) -> tuple[Trace, State]:
     """Like `recurrence`, but gives every gate and state of each step, (T, B, ·); always by the reference."""
+    _known(cell)
     known = _padding(x, lengths)
-    return reference.trace(cell, x, _start(cell, x, state, weights), weights, lengths=known, reverse=reverse)
+    return reference.trace(cell, x, state, weights, lengths=known, reverse=reverse)
 
 
 def _configured() -> str:
@@ -144,12 +147,6 @@ def _padding(x: Tensor, lengths: Tensor | Sequence[int] | Lengths | None) -> Len
     return None if lengths.full else lengths
 
 
-def _start(cell: str, x: Tensor, state: State | None, weights: Weights) -> State:
-    """The state to begin with: zeros where none is given."""
+def _known(cell: str) -> None:
     if cell not in CELLS:
         raise InputError(f"there is no cell {cell!r}; those that exist are {', '.join(sorted(CELLS))}")
-    if state is not None:
-        return state
-    hidden = weights.weight_ih.size(0) // len(CELLS[cell].gates)
-    sizes = {"h": weights.weight_hh.size(1), "c": hidden}
-    return tuple(x.new_zeros(x.size(-2), sizes[name]) for name in CELLS[cell].state)

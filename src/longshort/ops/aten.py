@@ -15,7 +15,7 @@ import torch
 from torch import _VF, Tensor
 
 from longshort.ops.lengths import Lengths
-from longshort.ops.reference import State, Weights
+from longshort.ops.reference import State, Weights, initial_state
 
 
 class Kernels(NamedTuple):
@@ -33,18 +33,26 @@ KERNELS = {
 }
 
 
-def step(cell: str, x: Tensor, state: State, weights: Weights) -> State:
+def step(cell: str, x: Tensor, state: State | None, weights: Weights) -> State:
     """One step. x (B, I); takes and gives the state."""
     if weights.weight_hr is not None:  # the single-step kernel has no projection
         return recurrence(cell, x.unsqueeze(0), state, weights)[1]
+    state = state or initial_state(cell, x, weights)
     new = KERNELS[cell].step(x, state if len(state) > 1 else state[0], *weights[:4])
     return new if isinstance(new, tuple) else (new,)
 
 
 def recurrence(
-    cell: str, x: Tensor, state: State, weights: Weights, *, lengths: Lengths | None = None, reverse: bool = False
+    cell: str,
+    x: Tensor,
+    state: State | None,
+    weights: Weights,
+    *,
+    lengths: Lengths | None = None,
+    reverse: bool = False,
 ) -> tuple[Tensor, State]:
     """All steps. x (T, B, I); gives the output (T, B, R), 0 at padded steps, and the final state."""
+    state = state or initial_state(cell, x, weights)
     if lengths is None:
         y, state = _kernel(cell, (x.flip(0) if reverse else x,), state, weights)
         return y.flip(0) if reverse else y, state

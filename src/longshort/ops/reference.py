@@ -143,13 +143,26 @@ CELLS: dict[str, Cell] = {
 }
 
 
-def step(cell: str, x: Tensor, state: State, weights: Weights) -> State:
+def initial_state(cell: str, x: Tensor, weights: Weights) -> State:
+    """Zeros to begin with. x (..., B, I)."""
+    hidden = weights.weight_ih.size(0) // len(CELLS[cell].gates)
+    sizes = {"h": weights.weight_hh.size(1), "c": hidden}
+    return tuple(x.new_zeros(x.size(-2), sizes[name]) for name in CELLS[cell].state)
+
+
+def step(cell: str, x: Tensor, state: State | None, weights: Weights) -> State:
     """One step. x (B, I); takes and gives the state."""
-    return _state(cell, CELLS[cell].step(x, state, weights))
+    return _state(cell, CELLS[cell].step(x, state or initial_state(cell, x, weights), weights))
 
 
 def recurrence(
-    cell: str, x: Tensor, state: State, weights: Weights, *, lengths: Lengths | None = None, reverse: bool = False
+    cell: str,
+    x: Tensor,
+    state: State | None,
+    weights: Weights,
+    *,
+    lengths: Lengths | None = None,
+    reverse: bool = False,
 ) -> tuple[Tensor, State]:
     """All steps. x (T, B, I); gives the output (T, B, R), 0 at padded steps, and the final state."""
     steps, state = _run(cell, x, state, weights, lengths, reverse)
@@ -157,7 +170,13 @@ def recurrence(
 
 
 def trace(
-    cell: str, x: Tensor, state: State, weights: Weights, *, lengths: Lengths | None = None, reverse: bool = False
+    cell: str,
+    x: Tensor,
+    state: State | None,
+    weights: Weights,
+    *,
+    lengths: Lengths | None = None,
+    reverse: bool = False,
 ) -> tuple[Trace, State]:
     """All steps, and every named value of each. x (T, B, I); values (T, B, ·), 0 at padded steps; final state."""
     steps, state = _run(cell, x, state, weights, lengths, reverse)
@@ -165,12 +184,13 @@ def trace(
 
 
 def _run(
-    cell: str, x: Tensor, state: State, weights: Weights, lengths: Lengths | None, reverse: bool
+    cell: str, x: Tensor, state: State | None, weights: Weights, lengths: Lengths | None, reverse: bool
 ) -> tuple[list[Trace], State]:
     """The loop over time that all cells share; the values of each step in the order of time, and the final state.
 
     A padded step leaves the state as it was, so that a reversed sequence begins at its own last valid step.
     """
+    state = state or initial_state(cell, x, weights)
     if lengths is not None:  # whatever stands in the padding, NaN too, must not reach a gradient either
         x = x.masked_fill(~lengths.mask.unsqueeze(-1), 0.0)
     times = range(len(x))

@@ -1,0 +1,97 @@
+// The matrix products, as tiles of R rows by C vectors whose sums stay in registers.
+//
+// The right-hand side is packed: for each panel of C vectors of columns, one row of C vectors after the other.
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include "simd.h"
+
+namespace longshort::LONGSHORT_ISA {
+
+// Registers for sums: the rest hold a row of the right-hand side and a number of the left.
+constexpr int kSums = kVectorBytes == 64 ? 24 : 12;
+
+// R rows at R places.
+template <class T>
+struct Scattered {
+  const T* const* at;
+  LONGSHORT_INLINE const T& operator()(int r, std::int64_t k) const { return at[r][k]; }
+};
+
+// R rows, Stride numbers apart.
+template <class T, int Stride>
+struct Strided {
+  const T* at;
+  LONGSHORT_INLINE const T& operator()(int r, std::int64_t k) const { return at[r * Stride + k]; }
+};
+
+// R columns side by side, one row Stride numbers after the other: the transpose of a tape's rows.
+template <class T, int Stride>
+struct Transposed {
+  const T* at;
+  LONGSHORT_INLINE const T& operator()(int r, std::int64_t k) const { return at[k * Stride + r]; }
+};
+
+// sums[r][first + c] += sum over k < depth of left(r, k) * right[k][c]
+template <class T, int R, int C, int Columns, class Left>
+LONGSHORT_INLINE void multiply(Vec<T> (&sums)[R][Columns], int first, const Left& left, std::int64_t depth,
+                               const T* right) {
+  // Too few sums to hide the latency of an addition are kept in several copies, added up at the end.
+  constexpr int copies = R * C >= 8 ? 1 : (7 + R * C) / (R * C);
+  constexpr int step = C * kLanes<T>;
+  if constexpr (copies == 1) {
+    for (std::int64_t k = 0; k < depth; ++k, right += step) {
+      Vec<T> row[C];
+      LONGSHORT_UNROLL for (int c = 0; c < C; ++c) row[c] = load(right + c * kLanes<T>);
+      LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
+        const Vec<T> value = splat(left(r, k));
+        LONGSHORT_UNROLL for (int c = 0; c < C; ++c) sums[r][first + c] += value * row[c];
+      }
+    }
+  } else {
+    Vec<T> copy[copies][R][C] = {};
+    std::int64_t k = 0;
+    for (; k + copies <= depth; k += copies, right += copies * step) {
+      LONGSHORT_UNROLL for (int u = 0; u < copies; ++u) {
+        LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
+          const Vec<T> value = splat(left(r, k + u));
+          LONGSHORT_UNROLL for (int c = 0; c < C; ++c) copy[u][r][c] += value * load(right + u * step + c * kLanes<T>);
+        }
+      }
+    }
+    for (; k < depth; ++k, right += step) {
+      LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
+        const Vec<T> value = splat(left(r, k));
+        LONGSHORT_UNROLL for (int c = 0; c < C; ++c) copy[0][r][c] += value * load(right + c * kLanes<T>);
+      }
+    }
+    LONGSHORT_UNROLL for (int u = 0; u < copies; ++u) {
+      LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
+        LONGSHORT_UNROLL for (int c = 0; c < C; ++c) sums[r][first + c] += copy[u][r][c];
+      }
+    }
+  }
+}
+
+// Calls Tile<1>, ..., Tile<Most> by number of rows: functions of the same type, compiled for each.
+template <template <int> class Tile, int Most, class... Arguments>
+LONGSHORT_INLINE void by_rows(int rows, Arguments... arguments) {
+  using Function = void (*)(Arguments...);
+  static constexpr auto table = []<std::size_t... K>(std::index_sequence<K...>) {
+    return std::array<Function, Most>{&Tile<static_cast<int>(K) + 1>::run...};
+  }(std::make_index_sequence<Most>());
+  table[rows - 1](arguments...);
+}
+
+// Cuts [begin, end) into as few pieces of at most `most` as there must be, of even sizes: piece(from, to).
+template <class Piece>
+LONGSHORT_INLINE void in_pieces(std::int64_t begin, std::int64_t end, int most, const Piece& piece) {
+  const std::int64_t n = end - begin;
+  if (n <= 0) return;
+  const std::int64_t pieces = (n + most - 1) / most;
+  for (std::int64_t k = 0; k < pieces; ++k) piece(begin + n * k / pieces, begin + n * (k + 1) / pieces);
+}
+
+}  // namespace longshort::LONGSHORT_ISA

@@ -1,0 +1,117 @@
+// What forward and backward share: how a layer's work is divided among threads, and what a tape holds.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "kernels.h"
+#include "layout.h"
+#include "threads.h"
+
+namespace longshort::LONGSHORT_ISA {
+
+// Sequences that are run together by some threads, each of which has its share of the hidden units.
+struct Group {
+  Group(const Shape& shape, std::vector<std::int64_t> sequences, int threads)
+      : rows(shape, std::move(sequences)), threads(threads), barrier(std::make_unique<Barrier>(threads)) {}
+
+  Rows rows;
+  int threads;
+  std::unique_ptr<Barrier> barrier;
+};
+
+// A team of threads that is either one group, or one group per thread: then no thread waits for another.
+struct Team {
+  std::vector<Group> groups;
+  int threads = 1;
+
+  Group& group(int thread) { return groups.size() == 1 ? groups[0] : groups[thread]; }
+  int group_index(int thread) const { return groups.size() == 1 ? 0 : thread; }
+  int member(int thread) const { return groups.size() == 1 ? thread : 0; }
+};
+
+template <class T, class CellT>
+Team make_team(const Shape& shape) {
+  // Multiplications that a thread must have to be worth waking.
+  constexpr double worth = 400e3;
+  // Weights beyond this many bytes are better read by one thread each than by all.
+  constexpr double shared_weights = 12e6;
+  // Sequences that a thread must have to use a weight well once it is there.
+  constexpr int rows_each = 4;
+  double valid = 0;
+  for (std::int64_t b = 0; b < shape.batch; ++b) valid += shape.lengths != nullptr ? shape.lengths[b] : shape.steps;
+  const double weights = double(shape.input + shape.hidden) * CellT::gates * shape.hidden;
+  const int threads = std::clamp(static_cast<int>(valid * weights / worth), 1, std::max(shape.threads, 1));
+  const bool by_sequences = shape.batch >= rows_each * threads && weights * sizeof(T) <= shared_weights;
+  std::vector<std::int64_t> order(shape.batch);
+  std::iota(order.begin(), order.end(), 0);
+  Team team;
+  team.threads = threads;
+  if (threads == 1 || !by_sequences) {
+    team.groups.emplace_back(shape, std::move(order), threads);
+    return team;
+  }
+  if (shape.lengths != nullptr) {
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return shape.lengths[a] > shape.lengths[b]; });
+  }
+  // Dealt out to and fro, so that all get about the same number of steps.
+  std::vector<std::vector<std::int64_t>> dealt(threads);
+  for (std::int64_t k = 0; k < shape.batch; ++k) {
+    const std::int64_t turn = k % (2 * threads);
+    dealt[turn < threads ? turn : 2 * threads - 1 - turn].push_back(order[k]);
+  }
+  for (auto& sequences : dealt) team.groups.emplace_back(shape, std::move(sequences), 1);
+  return team;
+}
+
+// What a tape holds of one group.
+template <class T>
+struct Recorded {
+  T* sums;    // (panels, rows, slots x group vectors): what the cell's backward needs, then its gradients
+  T* memory;  // (rows, padded units): c after each step
+};
+
+template <class T, class CellT>
+std::vector<Recorded<T>> recorded(const Team& team, const Layout<T, CellT>& layout, T* tape) {
+  std::vector<Recorded<T>> result;
+  T* at = tape + sizeof(TapeHeader) / sizeof(T);
+  for (const auto& group : team.groups) {
+    T* memory = at + layout.panels * group.rows.total() * Layout<T, CellT>::sums;
+    result.push_back({at, memory});
+    at = CellT::memory ? memory + group.rows.total() * layout.padded : memory;
+  }
+  return result;
+}
+
+// Rows one after the other, over the borders of steps.
+class Cursor {
+ public:
+  Cursor(const Rows& rows, std::int64_t t, std::int64_t j) : rows_(rows), t_(t), j_(j) {}
+  std::int64_t t() const { return t_; }
+  std::int64_t j() const { return j_; }
+  void next() {
+    if (++j_ == rows_.running(t_)) {
+      j_ = 0;
+      ++t_;
+    }
+  }
+
+ private:
+  const Rows& rows_;
+  std::int64_t t_, j_;
+};
+
+// State (B, H) of a group's sequences as rows of whole vectors, 0 behind the last unit and where there is none.
+template <class T>
+Array<T> padded_state(const Rows& rows, const T* state, std::int64_t hidden, std::int64_t padded) {
+  Array<T> result(rows.count() * padded);
+  for (std::int64_t j = 0; j < rows.count(); ++j) {
+    T* to = result.data() + j * padded;
+    std::fill(to, to + padded, T(0));
+    if (state != nullptr) std::copy_n(state + rows.sequence(j) * hidden, hidden, to);
+  }
+  return result;
+}
+
+}  // namespace longshort::LONGSHORT_ISA

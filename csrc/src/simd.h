@@ -1,0 +1,179 @@
+// Vectors of the instruction set that this is compiled for. Included by kernels.cpp alone, once for each.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#if !defined(LONGSHORT_ISA)
+#error "LONGSHORT_ISA and LONGSHORT_VECTOR_BYTES are set by the build"
+#endif
+
+#define LONGSHORT_INLINE inline __attribute__((always_inline))
+#define LONGSHORT_UNROLL _Pragma("GCC unroll 32")
+
+namespace longshort::LONGSHORT_ISA {
+
+constexpr int kVectorBytes = LONGSHORT_VECTOR_BYTES;
+
+template <class T>
+struct Bits;
+template <>
+struct Bits<float> {
+  using Integer = std::int32_t;
+  static constexpr int mantissa = 23;
+  static constexpr Integer bias = 127;
+};
+template <>
+struct Bits<double> {
+  using Integer = std::int64_t;
+  static constexpr int mantissa = 52;
+  static constexpr Integer bias = 1023;
+};
+
+template <class T>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(LONGSHORT_VECTOR_BYTES)));
+  typedef typename Bits<T>::Integer integer __attribute__((vector_size(LONGSHORT_VECTOR_BYTES)));
+};
+
+template <class T>
+using Vec = typename VectorOf<T>::type;
+template <class T>
+using IntVec = typename VectorOf<T>::integer;
+
+// Numbers in a vector.
+template <class T>
+constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
+
+template <class T>
+LONGSHORT_INLINE Vec<T> splat(T value) {
+  return Vec<T>{} + value;
+}
+
+template <class T>
+LONGSHORT_INLINE Vec<T> load(const T* from) {
+  Vec<T> v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+
+template <class T>
+LONGSHORT_INLINE void store(T* to, Vec<T> v) {
+  std::memcpy(to, &v, sizeof v);
+}
+
+// The first n numbers, the others 0; n may be more than a vector holds, or negative.
+template <class T>
+LONGSHORT_INLINE Vec<T> load(const T* from, std::int64_t n) {
+  if (n >= kLanes<T>) return load(from);
+  Vec<T> v{};
+  for (std::int64_t k = 0; k < n; ++k) v[k] = from[k];
+  return v;
+}
+
+template <class T>
+LONGSHORT_INLINE void store(T* to, Vec<T> v, std::int64_t n) {
+  if (n >= kLanes<T>) return store(to, v);
+  for (std::int64_t k = 0; k < n; ++k) to[k] = v[k];
+}
+
+// v with all but the first n numbers set to 0, whatever they were.
+template <class T>
+LONGSHORT_INLINE Vec<T> keep(Vec<T> v, std::int64_t n) {
+  if (n >= kLanes<T>) return v;
+  for (std::int64_t k = n < 0 ? 0 : n; k < kLanes<T>; ++k) v[k] = 0;
+  return v;
+}
+
+// Turns a square of vectors: v[r][l] becomes v[l][r]. Each round exchanges one bit of the row with one of the lane.
+template <int Bit, int Lanes, class V, std::size_t... K>
+LONGSHORT_INLINE void exchange(V& low, V& high, std::index_sequence<K...>) {
+  const V a = low, b = high;
+  low = __builtin_shufflevector(a, b, (K & Bit ? Lanes + K - Bit : K)...);
+  high = __builtin_shufflevector(a, b, (K & Bit ? Lanes + K : K + Bit)...);
+}
+
+template <class T, int Bit = 1>
+LONGSHORT_INLINE void transpose(Vec<T> (&v)[kLanes<T>]) {
+  constexpr int lanes = kLanes<T>;
+  LONGSHORT_UNROLL for (int r = 0; r < lanes; ++r) {
+    if (!(r & Bit)) exchange<Bit, lanes>(v[r], v[r | Bit], std::make_index_sequence<lanes>());
+  }
+  if constexpr (2 * Bit < lanes) transpose<T, 2 * Bit>(v);
+}
+
+// -- functions ---------------------------------------------------------------------------------------------------------
+
+// exp(x) - 1 = scale * reduced + (scale - 1), for x of moderate size: the two parts of Cody and Waite's reduction.
+template <class V>
+struct Exponential {
+  V scale;    // 2^n
+  V reduced;  // exp(r) - 1, |r| <= ln 2 / 2
+};
+
+LONGSHORT_INLINE Vec<float> reduced_exponential(Vec<float> r) {  // Cephes' expf, relative error 2e-7
+  Vec<float> p = splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  return r * r * p + r;
+}
+
+LONGSHORT_INLINE Vec<double> reduced_exponential(Vec<double> r) {  // Taylor's series to r^13, relative error 2e-16
+  Vec<double> p = splat(1.0 / 6227020800.0);
+  p = p * r + 1.0 / 479001600.0;
+  p = p * r + 1.0 / 39916800.0;
+  p = p * r + 1.0 / 3628800.0;
+  p = p * r + 1.0 / 362880.0;
+  p = p * r + 1.0 / 40320.0;
+  p = p * r + 1.0 / 5040.0;
+  p = p * r + 1.0 / 720.0;
+  p = p * r + 1.0 / 120.0;
+  p = p * r + 1.0 / 24.0;
+  p = p * r + 1.0 / 6.0;
+  p = p * r + 0.5;
+  return r * r * p + r;
+}
+
+template <class T>
+LONGSHORT_INLINE Exponential<Vec<T>> exponential(Vec<T> x) {
+  using B = Bits<T>;
+  // Adding 1.5 * 2^mantissa rounds to the nearest integer, which then stands in the low bits.
+  constexpr T magic = static_cast<T>(3) * static_cast<T>(typename B::Integer{1} << (B::mantissa - 1));
+  constexpr T high = sizeof(T) == 4 ? T(0.693359375) : T(6.93145751953125e-1);
+  constexpr T low = sizeof(T) == 4 ? T(-2.12194440e-4) : T(1.42860682030941723212e-6);
+  const Vec<T> shifted = x * T(1.44269504088896340736) + magic;
+  const Vec<T> n = shifted - magic;
+  const Vec<T> r = (x - n * high) - n * low;
+  IntVec<T> integer;
+  std::memcpy(&integer, &shifted, sizeof integer);
+  const IntVec<T> exponent = (integer + B::bias) << B::mantissa;  // the bits of `magic` above are shifted out
+  Vec<T> scale;
+  std::memcpy(&scale, &exponent, sizeof scale);
+  return {scale, reduced_exponential(r)};
+}
+
+// NaN stays NaN: a comparison with it is false.
+template <class T>
+LONGSHORT_INLINE Vec<T> clamp(Vec<T> x, T bound) {
+  x = x > bound ? splat(bound) : x;
+  return x < -bound ? splat(-bound) : x;
+}
+
+template <class T>
+LONGSHORT_INLINE Vec<T> sigmoid(Vec<T> x) {
+  const auto e = exponential<T>(clamp<T>(-x, sizeof(T) == 4 ? T(87) : T(700)));
+  return T(1) / ((e.scale * e.reduced + e.scale) + T(1));
+}
+
+template <class T>
+LONGSHORT_INLINE Vec<T> tanh(Vec<T> x) {
+  const auto e = exponential<T>(clamp<T>(x + x, sizeof(T) == 4 ? T(30) : T(60)));
+  const Vec<T> less_one = e.scale * e.reduced + (e.scale - T(1));
+  return less_one / (less_one + T(2));
+}
+
+}  // namespace longshort::LONGSHORT_ISA

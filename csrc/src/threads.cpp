@@ -1,0 +1,140 @@
+#include "threads.h"
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+namespace longshort {
+namespace {
+
+// About 20 microseconds: longer than a step takes to be shared out, shorter than anything a neighbour would notice.
+constexpr int kSpins = 1000;
+
+inline void relax() {
+#if defined(__x86_64__)
+  _mm_pause();
+#endif
+}
+
+// Returns once `value` is no longer `old`.
+void wait_while(std::atomic<int>& value, int old) {
+  for (int spin = 0; spin < kSpins; ++spin) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    relax();
+  }
+  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+}
+
+// Worker threads that wait for rounds of work. Its owner calls run() from one thread at a time.
+class Pool {
+ public:
+  explicit Pool(int workers) {
+    for (int k = 0; k < workers; ++k) threads_.emplace_back([this, k] { serve(k + 1); });
+  }
+
+  ~Pool() {
+    work_ = nullptr;
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+    for (auto& thread : threads_) thread.join();
+  }
+
+  int workers() const { return static_cast<int>(threads_.size()); }
+
+  void run(int threads, const std::function<void(int)>& work) {
+    work_ = &work;
+    team_ = threads;
+    left_.store(workers(), std::memory_order_relaxed);
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+    work(0);
+    for (int left = left_.load(std::memory_order_acquire); left != 0; left = left_.load(std::memory_order_acquire)) {
+      wait_while(left_, left);
+    }
+  }
+
+ private:
+  void serve(int id) {
+    FlushDenormals flush;
+    for (int seen = 0;;) {
+      wait_while(round_, seen);
+      seen = round_.load(std::memory_order_acquire);
+      if (work_ == nullptr) return;
+      if (id < team_) (*work_)(id);
+      if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) left_.notify_one();
+    }
+  }
+
+  std::vector<std::thread> threads_;
+  const std::function<void(int)>* work_ = nullptr;
+  int team_ = 0;
+  std::atomic<int> round_{0};
+  std::atomic<int> left_{0};
+};
+
+struct Owner {
+  std::mutex mutex;
+  std::unique_ptr<Pool> pool;
+};
+
+// Never destroyed: threads of a process that is ending must not be joined.
+Owner* owner = nullptr;
+std::once_flag created;
+
+void make_owner() {
+  owner = new Owner;
+#if defined(__unix__) || defined(__APPLE__)
+  // Threads do not survive a fork: the child forgets the pool, and makes its own when it first needs one.
+  pthread_atfork([] { owner->mutex.lock(); }, [] { owner->mutex.unlock(); }, [] { owner = new Owner; });
+#endif
+}
+
+}  // namespace
+
+void Barrier::wait() {
+  if (threads_ == 1) return;
+  const int round = round_.load(std::memory_order_acquire);
+  if (waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+    waiting_.store(0, std::memory_order_relaxed);
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+  } else {
+    wait_while(round_, round);
+  }
+}
+
+void run_team(int threads, const std::function<void(int)>& work) {
+  FlushDenormals flush;
+  if (threads <= 1) return work(0);
+  std::call_once(created, make_owner);
+  const std::lock_guard<std::mutex> lock(owner->mutex);
+  if (!owner->pool || owner->pool->workers() < threads - 1) {
+    owner->pool.reset();
+    owner->pool = std::make_unique<Pool>(threads - 1);
+  }
+  owner->pool->run(threads, work);
+}
+
+FlushDenormals::FlushDenormals() : before_(0) {
+#if defined(__x86_64__)
+  before_ = _mm_getcsr();
+  _mm_setcsr(before_ | 0x8040);  // flush to zero, and denormals are zero
+#endif
+}
+
+FlushDenormals::~FlushDenormals() {
+#if defined(__x86_64__)
+  _mm_setcsr(before_);
+#endif
+}
+
+}  // namespace longshort

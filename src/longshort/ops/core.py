@@ -1,0 +1,90 @@
+"""longshort's own kernels, in C++ for CPUs: the fastest backend where it can be used; PyTorch's where it cannot.
+
+It computes in float32 and float64, for any number of steps and threads; the instruction set is chosen when the program
+runs (the variable LONGSHORT_ISA asks for a lower one).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from longshort.ops import aten
+from longshort.ops.lengths import Lengths
+from longshort.ops.reference import CELLS, State, Weights
+
+try:
+    from longshort.ops import kernels, operators
+except ImportError as error:  # installed without a compiler
+    if "_core" not in str(error):
+        raise
+    operators = None  # type: ignore[assignment]
+    warnings.warn(
+        "longshort was installed without its compiled core, so its layers run on PyTorch's kernels: "
+        "install a C++ compiler and then longshort once more to have it",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def step(cell: str, x: Tensor, state: State | None, weights: Weights) -> State:
+    """One step. x (B, I); takes and gives the state."""
+    return recurrence(cell, x.unsqueeze(0), state, weights)[1]
+
+
+def recurrence(
+    cell: str,
+    x: Tensor,
+    state: State | None,
+    weights: Weights,
+    *,
+    lengths: Lengths | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, State]:
+    """All steps. x (T, B, I); gives the output (T, B, R), 0 at padded steps, and the final state."""
+    if operators is None or not _can(cell, x, state, weights):
+        return aten.recurrence(cell, x, state, weights, lengths=lengths, reverse=reverse)
+    h0, c0 = (*(state or ()), None, None)[:2]
+    known = None if lengths is None else lengths.values
+    tensors = (x, h0, c0, *weights[:4])
+    train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    if not _plain(tensors):
+        transformed = not torch.compiler.is_compiling() and _transformed()
+        operator = operators.Functional.apply if transformed else operators.recurrence
+        y, hn, cn, _ = operator(cell, *tensors, known, reverse, train or transformed)  # type: ignore[no-untyped-call]
+        return y, (hn, cn)[: len(CELLS[cell].state)]
+    if train:
+        y, *final = operators.Recurrence.apply(cell, *tensors, known, reverse)  # type: ignore[no-untyped-call]
+        return y, tuple(final)
+    y, hn, last = kernels.forward(cell, kernels.Inputs(*tensors), known, reverse)
+    return y, (hn,) if last is None else (hn, last)
+
+
+def _can(cell: str, x: Tensor, state: State | None, weights: Weights) -> bool:
+    return (
+        weights.weight_hr is None
+        and cell in kernels.CELLS
+        and x.dtype in kernels.DTYPES
+        and x.is_cpu
+        and x.size(1) > 0
+        and all(t is None or (t.dtype == x.dtype and t.is_cpu) for t in (*(state or ()), *weights))
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def _plain(tensors: Sequence[Tensor | None]) -> bool:
+    """Whether these are tensors with memory, and nothing but the computation is wanted of them."""
+    return (
+        not torch.compiler.is_compiling()
+        and not _transformed()
+        and torch._C._len_torch_dispatch_stack() == 0
+        and all(t is None or type(t) in (Tensor, torch.nn.Parameter) for t in tensors)
+    )
+
+
+def _transformed() -> bool:
+    """Whether a transform of torch.func is at work."""
+    return torch._C._functorch.peek_interpreter_stack() is not None

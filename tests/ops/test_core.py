@@ -1,0 +1,260 @@
+"""The compiled core beyond the contract of all backends: its instruction sets, its threads, and PyTorch's machinery."""
+
+import multiprocessing
+import threading
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from longshort import _core, ops
+from longshort.ops import operators
+
+GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
+
+
+@pytest.fixture(params=_core.instruction_sets())
+def instruction_set(request):
+    before = _core.instruction_set()
+    _core.use_instruction_set(request.param)
+    yield request.param
+    _core.use_instruction_set(before)
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def layer(cell, steps, batch, inputs, hidden, *, dtype=torch.float64, bias=True, state=True, seed=0):
+    """x, state and weights, all to differentiate."""
+    random = torch.Generator().manual_seed(seed)
+
+    def tensor(*shape, scale=1.0):
+        return (torch.randn(shape, generator=random, dtype=torch.float64) * scale).to(dtype).requires_grad_()
+
+    rows = GATES[cell] * hidden
+    biases = (tensor(rows), tensor(rows)) if bias else (None, None)
+    weights = ops.Weights(tensor(rows, inputs, scale=0.3), tensor(rows, hidden, scale=0.7 * hidden**-0.5), *biases)
+    h0, c0 = tensor(batch, hidden), tensor(batch, hidden)
+    first = ((h0, c0) if cell == "lstm" else (h0,)) if state else None
+    return tensor(steps, batch, inputs), first, weights
+
+
+def everything(cell, x, state, weights, *, backend, lengths=None, reverse=False):
+    """Results and, of a random sum of them, all gradients, in float64."""
+    leaves = [t for t in (x, *(state or ()), *weights) if t is not None]
+    y, final = ops.recurrence(cell, x, state, weights, lengths=lengths, reverse=reverse, backend=backend)
+    random = torch.Generator().manual_seed(1)
+    factors = [torch.randn(v.shape, generator=random, dtype=torch.float64).to(v.dtype) for v in (y, *final)]
+    total = sum((v * f).sum() for v, f in zip((y, *final), factors, strict=True))
+    return [v.detach().double() for v in (y, *final, *torch.autograd.grad(total, leaves))]
+
+
+def as_double(x, state, weights):
+    def double(t):
+        return None if t is None else t.detach().double().requires_grad_()
+
+    return double(x), state and tuple(map(double, state)), ops.Weights(*map(double, weights))
+
+
+@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_every_instruction_set_is_the_reference(instruction_set, dtype, cell, threads):
+    @settings(max_examples=8, deadline=None)
+    @given(data=st.data())
+    def check(data):
+        steps, batch = data.draw(st.integers(1, 50)), data.draw(st.integers(1, 70))
+        inputs, hidden = data.draw(st.integers(1, 100)), data.draw(st.integers(1, 130))
+        threads(data.draw(st.integers(1, 3)))
+        flags = {name: data.draw(st.booleans()) for name in ("bias", "state")}
+        lengths = data.draw(st.none() | st.lists(st.integers(1, steps), min_size=batch, max_size=batch))
+        reverse = data.draw(st.booleans())
+        problem = layer(cell, steps, batch, inputs, hidden, dtype=dtype, seed=data.draw(st.integers(0, 99)), **flags)
+        found = everything(cell, *problem, backend="core", lengths=lengths, reverse=reverse)
+        truth = everything(cell, *as_double(*problem), backend="reference", lengths=lengths, reverse=reverse)
+        for value, wanted in zip(found, truth, strict=True):
+            assert (value - wanted).norm() <= TOLERANCE[dtype] * wanted.norm()
+
+    check()
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 20, 600), (2, 40, 700, 300), (700, 3, 2, 5)], ids=str)
+@pytest.mark.parametrize("cell", GATES)
+def test_large_layers_and_many_rows(cell, shape, threads):
+    threads(2)
+    problem = layer(cell, *shape, dtype=torch.float32)
+    found = everything(cell, *problem, backend="core")
+    for value, wanted in zip(found, everything(cell, *as_double(*problem), backend="reference"), strict=True):
+        assert (value - wanted).norm() <= 1e-5 * wanted.norm()
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_the_same_bits_each_time(cell, threads):
+    threads(2)
+    problem = layer(cell, 30, 33, 17, 70, dtype=torch.float32)
+    lengths = [1 + k % 30 for k in range(33)]
+    first, second = (everything(cell, *problem, backend="core", lengths=lengths) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("cell", GATES)
+def test_what_is_not_a_number_comes_out_as_from_pytorch(cell, value):
+    x, _, weights = layer(cell, 4, 3, 5, 21, dtype=torch.float32, state=False)
+    x = x.detach().clone()
+    x[1, 2, 3] = value
+    with torch.no_grad():
+        y, _ = ops.recurrence(cell, x, None, weights, backend="core")
+        wanted, _ = ops.recurrence(cell, x, None, weights, backend="aten")
+    torch.testing.assert_close(y, wanted, equal_nan=True, rtol=1e-4, atol=1e-5)
+
+
+def test_denormal_numbers_are_flushed_inside_only():
+    tiny = torch.full((4, 1, 3), 1e-39)
+    assert (tiny * 1).sum() > 0
+    _, _, weights = layer("lstm", 4, 1, 3, 5, dtype=torch.float32, state=False)
+    ops.recurrence("lstm", tiny, None, weights, backend="core")
+    assert (tiny * 1).sum() > 0
+
+
+# -- with PyTorch ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lengths", [None, [3, 1]])
+@pytest.mark.parametrize("cell", GATES)
+def test_gradients_and_second_gradients(cell, lengths):
+    x, state, weights = layer(cell, 3, 2, 2, 3)
+    leaves = [x, *state, *weights[:4]]
+
+    def run(x, *rest):
+        cut = len(state)
+        y, final = ops.recurrence(cell, x, rest[:cut], ops.Weights(*rest[cut:]), lengths=lengths, backend="core")
+        return y, *final
+
+    assert torch.autograd.gradcheck(run, leaves)
+    assert torch.autograd.gradgradcheck(run, leaves)
+
+
+def test_second_gradients_stop_where_the_first_did():
+    """h_0 is computed from x: its own gradient must not be counted in that of x."""
+    x, _, weights = layer("gru", 2, 2, 3, 3)
+
+    def gradients(backend):
+        y, _ = ops.recurrence("gru", x, (x[0] * 2,), weights, backend=backend)
+        (first,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+        return torch.autograd.grad(first.square().sum(), x)[0]
+
+    torch.testing.assert_close(gradients("core"), gradients("reference"))
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_backward_twice(cell):
+    x, state, weights = layer(cell, 5, 3, 4, 6, dtype=torch.float32)
+    y, _ = ops.recurrence(cell, x, state, weights, backend="core")
+    leaves = [x, *state, *weights[:4]]
+    first = torch.autograd.grad(y.sum(), leaves, retain_graph=True)
+    second = torch.autograd.grad(y.sum(), leaves)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_operators_are_sound(cell):
+    x, state, weights = layer(cell, 3, 2, 2, 3)
+    c0 = state[1] if cell == "lstm" else None
+    lengths = torch.tensor([3, 2])
+    for train in (True, False):
+        arguments = (cell, x, state[0], c0, *weights[:4], lengths, False, train)
+        torch.library.opcheck(operators.recurrence, arguments, test_utils=("test_schema", "test_faketensor"))
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_per_sample_gradients(cell):
+    x, _, weights = layer(cell, 4, 5, 3, 6, state=False)
+    parameters = [w.detach() for w in weights[:4]]
+
+    def loss(parameters, x):
+        y, _ = ops.recurrence(cell, x.unsqueeze(1), None, ops.Weights(*parameters), backend="core")
+        return y.square().sum()
+
+    found = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 1))(parameters, x.detach())
+    for k in range(x.size(1)):
+        y, _ = ops.recurrence(cell, x[:, k : k + 1], None, weights, backend="reference")
+        alone = torch.autograd.grad(y.square().sum(), weights[:4])
+        for mine, wanted in zip(found, alone, strict=True):
+            torch.testing.assert_close(mine[k], wanted)
+
+
+def test_functional_hessian():
+    x, _, weights = layer("lstm", 3, 1, 2, 3, state=False)
+
+    def loss(x, backend):
+        return ops.recurrence("lstm", x, None, weights, backend=backend)[0].square().sum()
+
+    found = torch.func.jacrev(torch.func.jacrev(lambda x: loss(x, "core")))(x.detach())
+    torch.testing.assert_close(found, torch.autograd.functional.hessian(lambda x: loss(x, "reference"), x.detach()))
+
+
+def test_weights_that_change_are_never_used_stale():
+    x, _, weights = layer("lstm", 4, 2, 3, 5, dtype=torch.float32, state=False)
+
+    def same():
+        with torch.no_grad():
+            y, _ = ops.recurrence("lstm", x, None, weights, backend="core")
+            torch.testing.assert_close(y, ops.recurrence("lstm", x, None, weights, backend="reference")[0])
+
+    same()
+    with torch.no_grad():
+        weights.weight_ih.mul_(1.5)
+    same()
+    weights.weight_hh.data[0, 0] += 1  # which PyTorch's version counter does not see
+    same()
+    weights.bias_ih.data = torch.zeros_like(weights.bias_ih)
+    same()
+
+
+def test_from_several_python_threads(threads):
+    threads(2)
+    problems = [layer("lstm", 20, 8, 30, 40, dtype=torch.float32, seed=k) for k in range(4)]
+    alone = [everything("lstm", *p, backend="core") for p in problems]
+    together = [[] for _ in problems]
+
+    def work(k):
+        for _ in range(10):
+            together[k] = everything("lstm", *problems[k], backend="core")
+
+    workers = [threading.Thread(target=work, args=(k,)) for k in range(len(problems))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=60)
+    for a, b in zip(alone, together, strict=True):
+        assert all(torch.equal(v, w) for v, w in zip(a, b, strict=True))
+
+
+def _in_child(problem, queue):
+    torch.set_num_threads(2)
+    queue.put([v.numpy() for v in everything("lstm", *problem, backend="core")])
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_in_a_forked_process(threads):
+    threads(2)
+    problem = layer("lstm", 20, 8, 30, 40, dtype=torch.float32)
+    here = everything("lstm", *problem, backend="core")  # the parent's threads are running
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_in_child, args=(problem, queue))
+    child.start()
+    there = queue.get(timeout=60)
+    child.join(timeout=60)
+    assert all(torch.equal(a, torch.from_numpy(b)) for a, b in zip(here, there, strict=True))
+
+
+def test_an_unknown_instruction_set_lists_those_that_exist():
+    with pytest.raises(ValueError, match="there is no instruction set 'sse9' here; this machine can run baseline"):
+        _core.use_instruction_set("sse9")
