@@ -69,8 +69,8 @@ void define(nb::module_& m, const std::string& suffix) {
 
   nb::class_<Stream<T>>(m, ("Stream_" + suffix).c_str())
       .def("step", [](Stream<T>& stream, Address x, Address y) { stream.step(at<const T>(x), at<T>(y)); })
-      .def_prop_ro("h", [](Stream<T>& stream) { return reinterpret_cast<Address>(stream.h()); })
-      .def_prop_ro("c", [](Stream<T>& stream) { return reinterpret_cast<Address>(stream.c()); });
+      .def("read", [](Stream<T>& stream, Address h, Address c) { stream.read(at<T>(h), at<T>(c)); })
+      .def("write", [](Stream<T>& stream, Address h, Address c) { stream.write(at<const T>(h), at<const T>(c)); });
   m.def(("stream_" + suffix).c_str(),
         [](int cell, std::int64_t batch, std::int64_t input, std::int64_t hidden, Address w_ih, Address w_hh,
            Address b_ih, Address b_hh) {

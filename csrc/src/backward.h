@@ -144,7 +144,8 @@ class Backward {
   }
 
   void pack(int thread) {
-    const auto [from, until] = share(layout_.hidden_panels, thread, team_.threads);
+    const bool recurs = shape_.steps > 1 || dh0_ != nullptr;
+    const auto [from, until] = share(recurs ? layout_.hidden_panels : 0, thread, team_.threads);
     for (std::int64_t n = from; n < until; ++n) {
       pack_backward<T, CellT>(layout_, weights_.recurrent, layout_.hidden, CellT::recurrent_begin,
                               CellT::recurrent_end, &CellT::recurrent_gate, n, recurrent_panel(n));
@@ -291,8 +292,13 @@ class Backward {
     constexpr int vectors = L::sums / L::lanes;
     Vec<T> total[vectors];
     for (int v = 0; v < vectors; ++v) total[v] = add ? load(to + v * L::lanes) : Vec<T>{};
-    for (std::int64_t k = 0; k < count; ++k) {
-      for (int v = 0; v < vectors; ++v) total[v] += load(at + k * L::sums + v * L::lanes);
+    constexpr std::int64_t block = 32;  // summed on its own: rounding errors grow with the length of a sum
+    for (std::int64_t from = 0; from < count; from += block) {
+      Vec<T> part[vectors] = {};
+      for (std::int64_t k = from; k < std::min(from + block, count); ++k) {
+        for (int v = 0; v < vectors; ++v) part[v] += load(at + k * L::sums + v * L::lanes);
+      }
+      for (int v = 0; v < vectors; ++v) total[v] += part[v];
     }
     for (int v = 0; v < vectors; ++v) store(to + v * L::lanes, total[v]);
   }

@@ -44,8 +44,15 @@ class CellStream final : public Stream<T> {
     std::copy_n(h_.data(), h_.size(), y);
   }
 
-  T* h() override { return h_.data(); }
-  T* c() override { return CellT::memory ? c_.data() : nullptr; }
+  void read(T* h, T* c) const override {
+    std::copy_n(h_.data(), h_.size(), h);
+    if (CellT::memory) std::copy_n(c_.data(), c_.size(), c);
+  }
+
+  void write(const T* h, const T* c) override {
+    std::copy_n(h, h_.size(), h_.data());
+    if (CellT::memory) std::copy_n(c, c_.size(), c_.data());
+  }
 
  private:
   void cell(std::int64_t b, std::int64_t panel, const T* sums) {

@@ -89,9 +89,9 @@ class Stream {
   virtual ~Stream() = default;
   // x (B, I), y (B, H): one step.
   virtual void step(const T* x, T* y) = 0;
-  // The state, (B, H) each; c is null for a cell without memory. To be read and written between steps.
-  virtual T* h() = 0;
-  virtual T* c() = 0;
+  // Copies the state out or in, (B, H) each; c is null for a cell without memory.
+  virtual void read(T* h, T* c) const = 0;
+  virtual void write(const T* h, const T* c) = 0;
 };
 
 template <class T>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
 import torch
@@ -13,13 +14,14 @@ from longshort.nn._torch import HX
 
 if TYPE_CHECKING:
     from longshort.nn._base import Recurrent
+    from longshort.ops.steps import Steps
 
 
 class Stream(Generic[HX]):
     """Runs a layer step by step and remembers its state: `y = step(x)`.
 
-    The numbers are those of the whole sequence in evaluation: no dropout, no gradients. The stream reads the layer's
-    own parameters, so that a change made to them in place is seen. The first step settles the number of sequences B.
+    The numbers are those of the whole sequence in evaluation: no dropout, no gradients. The first step settles the
+    number of sequences B and takes the parameters as they are then; reset() has them taken anew.
 
     Args:
         layer: in one direction; L layers, H hidden units, R = proj_size if it is given, else H.
@@ -30,24 +32,31 @@ class Stream(Generic[HX]):
         if layer.bidirectional:
             raise InputError("stream() needs one direction: a bidirectional layer reads each sequence from its end too")
         self._layer = layer
-        self._weights = [layer._weights(k, 0) for k in range(layer.num_layers)]
         self.reset(hx)
 
     def reset(self, hx: HX | None = None) -> None:
         """Begin anew, from `hx` or from zeros."""
+        self._run: Steps | _Plain | None = None
         self._batch: torch.Size | None = None  # (B,), or () for a single sequence without a batch
-        self._states: list[ops.State | None] = [None] * self._layer.num_layers
+        self._start: list[ops.State | None] = [None] * self._layer.num_layers
         if hx is not None:
             state = tuple(part.detach() for part in self._layer._to_state(hx))
             self._batch = state[0].shape[1:-1]
             self._layer._check_state(state, self._batch)
             if not self._batch:
                 state = tuple(part.unsqueeze(1) for part in state)
-            self._states = list(zip(*state, strict=True))
+            self._start = list(zip(*state, strict=True))
 
-    @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
         """Read one step, x (B, I) or (I,), and give the last layer's output, (B, R) or (R,)."""
+        run = self._run
+        if run is not None and self._batch and run.fits(x):
+            return run(x)
+        with torch.no_grad():
+            return self._first_or_other(x)
+
+    def _first_or_other(self, x: Tensor) -> Tensor:
+        """A step that needs a look at its shape: the first one, one without a batch, one that is wrong."""
         layer = self._layer
         if x.dim() not in (1, 2) or x.size(-1) != layer.input_size:
             raise InputError(
@@ -58,18 +67,45 @@ class Stream(Generic[HX]):
         elif x.shape[:-1] != self._batch:
             wanted = (*self._batch, layer.input_size)
             raise InputError(f"this stream has steps of shape {wanted}, got {(*x.shape,)}; reset() begins another")
-        y = x if self._batch else x.unsqueeze(0)
-        for k, weights in enumerate(self._weights):
-            state = ops.step(layer.cell, y, self._states[k], weights)
-            self._states[k] = state
-            y = state[0]
+        if self._run is None:
+            weights = [layer._weights(k, 0) for k in range(layer.num_layers)]
+            batch = self._batch[0] if self._batch else 1
+            self._run = ops.steps(layer.cell, weights, batch, self._start) or _Plain(layer.cell, weights, self._start)
+        y = (x if self._batch else x.unsqueeze(0)).contiguous()
+        layer._check_input(y)
+        y = self._run(y)
         return y if self._batch else y.squeeze(0)
 
     @property
     def state(self) -> HX | None:
         """The state after the last step, in the form and the shape of `hx`; None before the first."""
-        states = [state for state in self._states if state is not None]
-        if not states:
+        states = self._start if self._run is None else self._run.states
+        known = [state for state in states if state is not None]
+        if not known:
             return None
-        stacked = tuple(torch.stack(parts) for parts in zip(*states, strict=True))
+        stacked = tuple(torch.stack(parts) for parts in zip(*known, strict=True))
         return self._layer._from_state(stacked if self._batch else tuple(part.squeeze(1) for part in stacked))
+
+
+class _Plain:
+    """Steps by a backend's own single step: for what the core cannot run."""
+
+    def __init__(self, cell: str, layers: Sequence[ops.Weights], states: Sequence[ops.State | None]) -> None:
+        self._cell, self.states = cell, list(states)
+        self._layers = [ops.Weights(*map(_copy, layer)) for layer in layers]
+
+    def fits(self, x: Tensor) -> bool:
+        """Whether x needs no second look: never."""
+        return False
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """One step."""
+        for k, weights in enumerate(self._layers):
+            state = ops.step(self._cell, x, self.states[k], weights)
+            self.states[k] = state
+            x = state[0]
+        return x
+
+
+def _copy(weight: Tensor | None) -> Any:
+    return None if weight is None else weight.detach().clone()

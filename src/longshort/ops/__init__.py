@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
@@ -18,6 +18,9 @@ from longshort.errors import InputError
 from longshort.ops import aten, core, reference
 from longshort.ops.lengths import Lengths
 from longshort.ops.reference import CELLS, Cell, GRUTrace, LSTMTrace, RNNTrace, State, Trace, Weights
+
+if TYPE_CHECKING:
+    from longshort.ops.steps import Steps
 
 __all__ = [
     "BACKENDS",
@@ -33,6 +36,7 @@ __all__ = [
     "Weights",
     "recurrence",
     "step",
+    "steps",
     "trace",
     "use_backend",
 ]
@@ -105,6 +109,12 @@ def step(cell: str, x: Tensor, state: State | None, weights: Weights, *, backend
     """Run a cell for one step: x (B, I), the rest as for `recurrence`; gives the new state."""
     _known(cell)
     return _backend(backend).step(cell, x, state, weights)
+
+
+def steps(cell: str, layers: Sequence[Weights], batch: int, states: Sequence[State | None]) -> Steps | None:
+    """Layers that keep their state in the core from step to step, or None where the core cannot or is not wanted."""
+    _known(cell)
+    return core.steps(cell, layers, batch, states) if _backend(None) is core else None
 
 
 def trace(

@@ -18,6 +18,7 @@ from longshort.ops.reference import CELLS, State, Weights
 
 try:
     from longshort.ops import kernels, operators
+    from longshort.ops.steps import Steps
 except ImportError as error:  # installed without a compiler
     if "_core" not in str(error):
         raise
@@ -61,6 +62,15 @@ def recurrence(
         return y, tuple(final)
     y, hn, last = kernels.forward(cell, kernels.Inputs(*tensors), known, reverse)
     return y, (hn,) if last is None else (hn, last)
+
+
+def steps(cell: str, layers: Sequence[Weights], batch: int, states: Sequence[State | None]) -> Steps | None:
+    """Layers that run one step at a time and keep their state in the core; None where the core cannot."""
+    x = layers[0].weight_ih
+    able = operators is not None and all(
+        _can(cell, x.unsqueeze(0), state, weights) for weights, state in zip(layers, states, strict=True)
+    )
+    return Steps(cell, layers, batch, states) if able else None
 
 
 def _can(cell: str, x: Tensor, state: State | None, weights: Weights) -> bool:

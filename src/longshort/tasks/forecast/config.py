@@ -37,7 +37,7 @@ class ForecastConfig:
         batch_size: windows in a step.
         learning_rate, weight_decay: of AdamW.
         validation_size: steps before the test windows that decide when to stop.
-        refit: train the members on the validation steps too, for as many steps as a first network found best. Pays
+        refit: train the members on the validation steps too, for as many steps as a first network found good. Pays
             where the latest steps matter most. If not, each member is stopped by the validation windows and its best
             weights are kept.
         test_windows: windows at the end of every series held out for the honest evaluation; 0 to hold out none.

@@ -15,14 +15,12 @@ from longshort.tasks.forecast.windows import WindowStore
 IntArray = NDArray[np.int64]
 
 VALIDATION_BATCH = 512
-# Share of the training windows that begin at a phase of the season at which forecasts are going to begin.
-AT_PHASE = 0.5
 
 
 class ForecastProblem:
     """Windows of all series: a series drawn evenly, then an origin in its training part.
 
-    Half of the origins are moved to the phase of the season that a forecast begins at: where every series is asked
+    Some of the origins are moved to the phase of the season that a forecast begins at: where every series is asked
     once, at its end, what happens at the other hours of the day matters less. Validation windows at all phases leave
     this without effect.
 
@@ -31,13 +29,22 @@ class ForecastProblem:
         store: the panel's windows, held-out steps included.
         plan, config: sizes.
         validate: keep the validation windows out of the training; if not, learn from them too.
+        at_phase: share of the training windows that begin at a phase at which forecasts are going to begin.
     """
 
     def __init__(
-        self, network: ForecastNetwork, store: WindowStore, plan: Plan, config: ForecastConfig, *, validate: bool
+        self,
+        network: ForecastNetwork,
+        store: WindowStore,
+        plan: Plan,
+        config: ForecastConfig,
+        *,
+        validate: bool,
+        at_phase: float = 0.0,
     ) -> None:
         self.network: nn.Module = network
         self.store, self.plan, self.config, self.validate = store, plan, config, validate
+        self._at_phase = at_phase if plan.seasons else 0.0
         train_end = store.lengths - (plan.held_out if validate else plan.test_size)
         latest = train_end - config.horizon
         # A window need not be full: short series are seen from the middle of their training part on.
@@ -49,18 +56,18 @@ class ForecastProblem:
         """Windows that lie whole in the training part."""
         series = self._trained[rng.integers(0, len(self._trained), self.config.batch_size)]
         origins = rng.integers(self._earliest[series], self._latest[series] + 1)
-        if self.plan.seasons:
-            origins = self._at_phase(series, origins, rng)
+        if self._at_phase:
+            origins = self._moved(series, origins, rng)
         return self.store.cut(series, origins)[0]
 
-    def _at_phase(self, series: IntArray, origins: IntArray, rng: np.random.Generator) -> IntArray:
-        """Move `AT_PHASE` of the origins, each by less than a season, to a phase at which forecasts begin."""
+    def _moved(self, series: IntArray, origins: IntArray, rng: np.random.Generator) -> IntArray:
+        """Move some of the origins, each by less than a season, to a phase at which forecasts begin."""
         season, validation = self.plan.seasons[0], self.plan.validation
         end = self.store.lengths[series] - self.plan.test_size
         asked = end - validation.step_size * rng.integers(0, validation.windows, len(series))
         later = origins + (asked - origins) % season
         moved = np.where(later > self._latest[series], later - season, later)
-        chosen = (rng.random(len(series)) < AT_PHASE) & (moved >= self._earliest[series])
+        chosen = (rng.random(len(series)) < self._at_phase) & (moved >= self._earliest[series])
         return np.where(chosen, moved, origins)
 
     def validation_batches(self) -> Sequence[Batch]:

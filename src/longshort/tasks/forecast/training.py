@@ -25,6 +25,11 @@ CHECK_EVERY = 100
 # Seeds of the members lie this far apart, the probe's between them.
 SEED_STRIDE = 1000
 PROBE = 500
+# Shares of the training windows at the phase of the forecasts, member by member in turn: some know the phase that is
+# asked best, some are at home at all phases, and their mean is better than that of members of one kind.
+AT_PHASE = (0.5, 0.9)
+# A refit trains as long as the validation loss was this close to its best: to the end of the cosine, if it may.
+GOOD_ENOUGH = 1.02
 # Below this width a second thread costs more than it brings, and far more on a busy machine.
 ONE_THREAD_BELOW = 256
 
@@ -53,10 +58,12 @@ def train_model(
     store = make_store(panel, plan, config.horizon, scaler, naive_error)
     dims = make_dimensions(store, plan, config, scaler)
 
-    def problem(network: ForecastNetwork, *, validate: bool) -> ForecastProblem:
-        return ForecastProblem(network, store, plan, config, validate=validate)
+    def problem(network: ForecastNetwork, *, validate: bool, at_phase: float = 0.0) -> ForecastProblem:
+        return ForecastProblem(network, store, plan, config, validate=validate, at_phase=at_phase)
 
-    def one(name: str, seed: int, steps: int, title: str, *, validate: bool) -> tuple[ForecastNetwork, list[Check]]:
+    def one(
+        name: str, seed: int, steps: int, title: str, *, validate: bool, at_phase: float = AT_PHASE[0]
+    ) -> tuple[ForecastNetwork, list[Check]]:
         done = checkpoints / f"{name}.safetensors"
         # The caller's random numbers and threads are none of our business.
         with torch.random.fork_rng(devices=[]), _threads(config.hidden_size):
@@ -68,14 +75,14 @@ def train_model(
                 return network.eval(), [Check(*values) for values in saved["checks"]]
             schedule = Schedule(
                 steps=steps,
-                cosine=plan.steps,  # a refit follows the probe's learning rate, and ends where the probe was best
+                cosine=plan.steps,  # a refit follows the probe's learning rate, and ends where the probe was still good
                 check_every=max(1, min(CHECK_EVERY, steps // 20)),
                 learning_rate=config.learning_rate,
                 weight_decay=config.weight_decay,
             )
             with progress.training(title, steps) as watcher:
                 checks = train(
-                    problem(network, validate=validate),
+                    problem(network, validate=validate, at_phase=at_phase),
                     schedule,
                     seed=seed,
                     hardware=hardware,
@@ -94,20 +101,22 @@ def train_model(
         probe, checks = one("probe", config.seed + PROBE, steps, "finding when to stop", validate=True)
         unseen.append(probe)
         history.append(checks)
-        steps = min(checks, key=lambda c: c.validation or 0.0).step
+        best = min(c.validation or 0.0 for c in checks)
+        steps = max(c.step for c in checks if (c.validation or 0.0) <= GOOD_ENOUGH * best)
     networks = []
     for member in range(config.members):
         title = f"training {member + 1} of {config.members}" if config.members > 1 else "training"
         seed = config.seed + SEED_STRIDE * member
-        network, checks = one(f"member-{member}", seed, steps, title, validate=not config.refit)
+        share = AT_PHASE[member % len(AT_PHASE)]
+        network, checks = one(f"member-{member}", seed, steps, title, validate=not config.refit, at_phase=share)
         networks.append(network)
         if not config.refit:
             history.append(checks)
     unseen = unseen or networks
     validation = problem(unseen[0], validate=True).validation_batches()
-    share = trust(unseen, validation)
+    trusted = trust(unseen, validation)
     for network in {*unseen, *networks}:
-        network.trust.fill_(share)
+        network.trust.fill_(trusted)
     factor = interval_factor(unseen, validation, config.quantiles)
     return ForecastModel(config, plan, dims, scaler, tuple(networks), naive_error, factor), history
 
