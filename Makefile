@@ -5,10 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test check format bench wheel clean
+# The core alone needs only cmake and g++.
+CORE := cmake -S . -DLONGSHORT_TESTS=ON
+
+.PHONY: help demo test check format bench bench-engine wheel core-test core-sanitize core-race core-bench clean
 
 help:  ## what there is to make
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,12 +37,35 @@ format: $(INSTALLED)  ## write the code as the style wants it
 bench: $(INSTALLED)  ## every figure of the README (about an hour on two cores)
 	$(BIN)/python benchmarks/forecasting.py all
 
+bench-engine: $(INSTALLED)  ## the engine beside PyTorch (about ten minutes on two idle cores)
+	$(BIN)/python benchmarks/engine.py
+
 wheel: $(INSTALLED)  ## build the wheel, install it alone into a fresh environment, and use it there
 	rm -rf dist
 	$(BIN)/python -m build --wheel --sdist
 	$(PYTHON) -m venv --clear .venv-wheel
 	.venv-wheel/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
 	cd .venv-wheel && bin/longshort --version && bin/python ../examples/forecast.py
+
+core-test:  ## the core's tests, from C++ alone
+	$(CORE) -B build/core
+	cmake --build build/core --target engine_test
+	build/core/engine_test
+
+core-sanitize:  ## the same, watched for wrong addresses and undefined behaviour
+	$(CORE) -B build/sanitize -DLONGSHORT_SANITIZE=address,undefined
+	cmake --build build/sanitize --target engine_test
+	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 build/sanitize/engine_test --quick
+
+core-race:  ## the same, watched for races between threads
+	$(CORE) -B build/race -DLONGSHORT_SANITIZE=thread
+	cmake --build build/race --target engine_test
+	TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 build/race/engine_test --quick
+
+core-bench:  ## the core's speed beside the machine's
+	$(CORE) -B build/core
+	cmake --build build/core --target engine_bench
+	build/core/engine_bench
 
 clean:  ## remove what was made
 	rm -rf $(VENV) .venv-wheel dist build runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

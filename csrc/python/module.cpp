@@ -82,6 +82,7 @@ void define(nb::module_& m, const std::string& suffix) {
 }  // namespace
 
 NB_MODULE(_core, m) {
+  nb::set_leak_warnings(false);  // a graph that is alive when Python ends holds its tapes, as it should
   m.attr("CELLS") = nb::make_tuple("rnn_tanh", "rnn_relu", "gru", "lstm");  // in the order of longshort::Cell
   nb::class_<Tape>(m, "Tape").def(nb::init<std::size_t>()).def_prop_ro("address", &Tape::address);
   // A tape takes TAPE_HEADER bytes, and tape_bytes(...) for each step of each sequence.

@@ -7,9 +7,9 @@
 
 namespace longshort::LONGSHORT_ISA {
 
-// to = sums W^T for R rows of a tape, over all its panels, and one panel of columns. `Sums` numbers of each row and
-// panel take part.
-template <class T, class CellT, int Sums>
+// to = sums W^T for R rows of a tape, over all its panels, and the first C vectors of a panel of columns. `Sums` numbers
+// of each row and panel take part.
+template <class T, class CellT, int Sums, int C = kColumns>
 struct BackwardTile {
   using L = Layout<T, CellT>;
   static constexpr int most = kSums / kColumns;
@@ -18,31 +18,31 @@ struct BackwardTile {
   struct Rows {
     static void run(const T* sums, std::int64_t panel_stride, std::int64_t panels, const T* weights, T* const* to,
                     std::int64_t columns) {
-      Vec<T> total[R][kColumns] = {};
+      Vec<T> total[R][C] = {};
       for (std::int64_t panel = 0; panel < panels; ++panel) {
-        multiply<T, R, kColumns>(total, 0, Strided<T, L::sums>{sums}, Sums, weights);
+        multiply<T, R, C, kColumns>(total, 0, Strided<T, L::sums>{sums}, Sums, weights);
         sums += panel_stride;
         weights += Sums * L::columns;
       }
       LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
-        LONGSHORT_UNROLL for (int c = 0; c < kColumns; ++c) store(to[r] + c * L::lanes, total[r][c], columns - c * L::lanes);
+        LONGSHORT_UNROLL for (int c = 0; c < C; ++c) store(to[r] + c * L::lanes, total[r][c], columns - c * L::lanes);
       }
     }
   };
 };
 
-// to (+)= sums^T x over rows, for `height` units of one slot and one panel of columns of x.
-template <class T, class CellT>
+// to (+)= sums^T x over rows, for `height` units of one slot and the first C vectors of a panel of columns of x.
+template <class T, class CellT, int C = kColumns>
 struct WeightTile {
   using L = Layout<T, CellT>;
   static constexpr int height = L::lanes < kSums / 3 ? L::lanes : kSums / 3;
 
   static void run(const T* sums, const T* x, std::int64_t rows, T* to, std::int64_t stride, std::int64_t units,
                   std::int64_t columns, bool add) {
-    Vec<T> total[height][kColumns] = {};
-    multiply<T, height, kColumns>(total, 0, Transposed<T, L::sums>{sums}, rows, x);
+    Vec<T> total[height][C] = {};
+    multiply<T, height, C, kColumns>(total, 0, Transposed<T, L::sums>{sums}, rows, x);
     for (int r = 0; r < height && r < units; ++r) {
-      LONGSHORT_UNROLL for (int c = 0; c < kColumns; ++c) {
+      LONGSHORT_UNROLL for (int c = 0; c < C; ++c) {
         T* at = to + r * stride + c * L::lanes;
         const std::int64_t left = columns - c * L::lanes;
         if (left <= 0) continue;
@@ -58,6 +58,8 @@ class Backward {
   using L = Layout<T, CellT>;
   using HiddenTile = BackwardTile<T, CellT, L::from_hidden>;
   using InputTile = BackwardTile<T, CellT, L::from_input>;
+  using NarrowHiddenTile = BackwardTile<T, CellT, L::from_hidden, 1>;  // for a last panel of one vector or less
+  using NarrowInputTile = BackwardTile<T, CellT, L::from_input, 1>;
 
   Backward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x, const T* h0, const T* c0,
            Sequences<const T> y, Team& team, T* tape, Sequences<const T> dy, const T* dhn, const T* dcn, Sequences<T> dx,
@@ -93,14 +95,13 @@ class Backward {
     Group& group = team_.groups[index];
     const Rows& rows = group.rows;
     Share mine = my_share(group, member);
-    // Rows [pending, done) have their gradients but not yet those of x and the weights.
-    std::int64_t done_step = rows.steps();
+    std::int64_t done_step = rows.steps();  // from here on, the weights have their share
     for (std::int64_t t = rows.steps() - 1; t >= 0; --t) {
       for (std::int64_t n = mine.blocks.first; n < mine.blocks.second; ++n) step(index, t, n);
       group.barrier->wait();
       if (dx_.data != nullptr) input_gradient(index, t, mine);
       if (t == 0 || rows.row(done_step, 0) - rows.row(t - 1, 0) > kChunk) {
-        weight_gradients(index, member, t, done_step, mine);
+        weight_gradients(index, t, done_step, mine);
         done_step = t;
       }
     }
@@ -126,7 +127,6 @@ class Backward {
     Array<T> columns;  // x and the last h of some rows, by panel of columns
     Array<T> own_input, own_recurrent;
     T *dw_input = nullptr, *dw_recurrent = nullptr;
-    bool begun = false;
   };
 
   struct Share {
@@ -191,10 +191,21 @@ class Backward {
   void hidden_product(int index, std::int64_t t, std::int64_t a, std::int64_t b, std::int64_t n, T* const* to,
                       std::int64_t columns) {
     const Rows& rows = team_.groups[index].rows;
-    by_rows<HiddenTile::template Rows, HiddenTile::most>(
-        static_cast<int>(b - a),
-        static_cast<const T*>(sums(index, 0, rows.row(t, a)) + CellT::recurrent_begin * L::units),
-        rows.total() * L::sums, layout_.panels, static_cast<const T*>(recurrent_panel(n)), to, columns);
+    const T* at = sums(index, 0, rows.row(t, a)) + CellT::recurrent_begin * L::units;
+    const bool narrow = layout_.hidden - n * L::columns <= L::lanes;
+    tile<HiddenTile, NarrowHiddenTile>(narrow, b - a, at, rows.total() * L::sums, recurrent_panel(n), to, columns);
+  }
+
+  template <class Wide, class Narrow>
+  void tile(bool narrow, std::int64_t rows, const T* at, std::int64_t panel_stride, const T* weights, T* const* to,
+            std::int64_t columns) {
+    if (narrow) {
+      by_rows<Narrow::template Rows, Narrow::most>(static_cast<int>(rows), at, panel_stride, layout_.panels, weights, to,
+                                                   columns);
+    } else {
+      by_rows<Wide::template Rows, Wide::most>(static_cast<int>(rows), at, panel_stride, layout_.panels, weights, to,
+                                               columns);
+    }
   }
 
   // `product` is the gradient of h through the next step's sums, or null where the sequence ends here.
@@ -234,16 +245,15 @@ class Backward {
       const std::int64_t first = n * L::columns;
       in_pieces(0, rows.running(t), InputTile::most, [&](std::int64_t a, std::int64_t b) {
         for (std::int64_t j = a; j < b; ++j) places[j - a] = rows.at(dx_, t, j) + first;
-        by_rows<InputTile::template Rows, InputTile::most>(
-            static_cast<int>(b - a), static_cast<const T*>(sums(index, 0, rows.row(t, a)) + CellT::input_begin * L::units),
-            rows.total() * L::sums, layout_.panels, static_cast<const T*>(input_panel(n)),
-            static_cast<T* const*>(places), layout_.input - first);
+        const T* at = sums(index, 0, rows.row(t, a)) + CellT::input_begin * L::units;
+        tile<InputTile, NarrowInputTile>(layout_.input - first <= L::lanes, b - a, at, rows.total() * L::sums,
+                                         input_panel(n), places, layout_.input - first);
       });
     }
   }
 
   // Adds the share of steps [begin, end).
-  void weight_gradients(int index, int member, std::int64_t begin, std::int64_t end, const Share& mine) {
+  void weight_gradients(int index, std::int64_t begin, std::int64_t end, const Share& mine) {
     Group& group = team_.groups[index];
     const Rows& rows = group.rows;
     Run& run = runs_[index];
@@ -265,7 +275,6 @@ class Backward {
       }
       add = true;
     }
-    (void)member;
   }
 
   // x and the last h of `count` rows from the cursor on, which moves behind them; (panels of columns, rows, columns).
@@ -307,13 +316,15 @@ class Backward {
   void products(const T* at, std::int64_t count, const T* columns, std::int64_t width, std::int64_t panel,
                 int (*gate)(int), T* to, bool add) {
     using W = WeightTile<T, CellT>;
+    using Narrow = WeightTile<T, CellT, 1>;
     for (std::int64_t first = 0; first < width; first += L::columns, columns += L::columns * kChunk) {
       for (int slot = Begin; slot < End; ++slot) {
         for (int unit = 0; unit < L::units; unit += W::height) {
           const std::int64_t h = panel * L::units + unit, units = layout_.hidden - h;
           if (units <= 0) break;
-          W::run(at + slot * L::units + unit, columns, count, to + (gate(slot) * layout_.hidden + h) * width + first,
-                 width, units, width - first, add);
+          (width - first <= L::lanes ? Narrow::run : W::run)(
+              at + slot * L::units + unit, columns, count, to + (gate(slot) * layout_.hidden + h) * width + first, width,
+              units, width - first, add);
         }
       }
     }

@@ -90,6 +90,14 @@ std::int64_t tape_size(const Shape& shape) {
 template <class T>
 void forward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x, const T* h0, const T* c0,
              Sequences<T> y, T* hn, T* cn, T* tape) {
+  if (shape.lengths != nullptr) {
+    for (std::int64_t b = 0; b < shape.batch; ++b) {
+      if (shape.lengths[b] < 1 || shape.lengths[b] > shape.steps) {
+        throw std::invalid_argument("a length must lie between 1 and the " + std::to_string(shape.steps) +
+                                    " steps of the batch, not be " + std::to_string(shape.lengths[b]));
+      }
+    }
+  }
   const int set = chosen();
   if (tape != nullptr) {
     const TapeHeader head{set, shape.threads, 0};

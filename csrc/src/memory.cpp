@@ -20,8 +20,13 @@ struct alignas(kAlignment) Block {
 
 // Only ever tried: another thread may have held it when this process was forked off.
 std::mutex mutex;
-std::vector<Block*> kept;  // oldest first
 std::size_t kept_bytes = 0;
+
+// Oldest first. Never destroyed: objects that live as long as the program release their memory after it has ended.
+std::vector<Block*>& kept() {
+  static auto* const blocks = new std::vector<Block*>;
+  return *blocks;
+}
 
 void free_block(Block* block) { ::operator delete(block, std::align_val_t{kAlignment}); }
 
@@ -29,16 +34,15 @@ void free_block(Block* block) { ::operator delete(block, std::align_val_t{kAlign
 
 void* acquire_memory(std::size_t bytes) {
   bytes = std::max<std::size_t>(bytes, 1);
-  {
-    const std::unique_lock<std::mutex> lock(mutex, std::try_to_lock);
-    auto best = kept.end();
-    for (auto it = lock ? kept.begin() : kept.end(); it != kept.end(); ++it) {
+  if (const std::unique_lock<std::mutex> lock(mutex, std::try_to_lock); lock) {
+    auto best = kept().end();
+    for (auto it = kept().begin(); it != kept().end(); ++it) {
       const bool fits = (*it)->bytes >= bytes && (*it)->bytes <= 2 * bytes;
-      if (fits && (best == kept.end() || (*it)->bytes < (*best)->bytes)) best = it;
+      if (fits && (best == kept().end() || (*it)->bytes < (*best)->bytes)) best = it;
     }
-    if (lock && best != kept.end()) {
+    if (best != kept().end()) {
       Block* block = *best;
-      kept.erase(best);
+      kept().erase(best);
       kept_bytes -= block->bytes;
       return block + 1;
     }
@@ -51,12 +55,12 @@ void release_memory(void* memory) {
   Block* block = static_cast<Block*>(memory) - 1;
   const std::unique_lock<std::mutex> lock(mutex, std::try_to_lock);
   if (!lock) return free_block(block);
-  kept.push_back(block);
+  kept().push_back(block);
   kept_bytes += block->bytes;
-  while (kept.size() > kBlocks || (kept_bytes > kBytes && !kept.empty())) {
-    kept_bytes -= kept.front()->bytes;
-    free_block(kept.front());
-    kept.erase(kept.begin());
+  while (kept().size() > kBlocks || (kept_bytes > kBytes && !kept().empty())) {
+    kept_bytes -= kept().front()->bytes;
+    free_block(kept().front());
+    kept().erase(kept().begin());
   }
 }
 

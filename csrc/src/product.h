@@ -34,13 +34,13 @@ struct Transposed {
   LONGSHORT_INLINE const T& operator()(int r, std::int64_t k) const { return at[k * Stride + r]; }
 };
 
-// sums[r][first + c] += sum over k < depth of left(r, k) * right[k][c]
-template <class T, int R, int C, int Columns, class Left>
+// sums[r][first + c] += sum over k < depth of left(r, k) * right[k][c], rows of `right` being `Width` vectors apart.
+template <class T, int R, int C, int Width = C, int Columns, class Left>
 LONGSHORT_INLINE void multiply(Vec<T> (&sums)[R][Columns], int first, const Left& left, std::int64_t depth,
                                const T* right) {
   // Too few sums to hide the latency of an addition are kept in several copies, added up at the end.
   constexpr int copies = R * C >= 8 ? 1 : (7 + R * C) / (R * C);
-  constexpr int step = C * kLanes<T>;
+  constexpr int step = Width * kLanes<T>;
   if constexpr (copies == 1) {
     for (std::int64_t k = 0; k < depth; ++k, right += step) {
       Vec<T> row[C];

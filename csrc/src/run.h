@@ -42,11 +42,12 @@ Team make_team(const Shape& shape) {
   double valid = 0;
   for (std::int64_t b = 0; b < shape.batch; ++b) valid += shape.lengths != nullptr ? shape.lengths[b] : shape.steps;
   const double weights = double(shape.input + shape.hidden) * CellT::gates * shape.hidden;
-  const int threads = std::clamp(static_cast<int>(valid * weights / worth), 1, std::max(shape.threads, 1));
+  int threads = static_cast<int>(std::clamp(valid * weights / worth, 1.0, std::max(double(shape.threads), 1.0)));
   const bool by_sequences = shape.batch >= rows_each * threads && weights * sizeof(T) <= shared_weights;
   std::vector<std::int64_t> order(shape.batch);
   std::iota(order.begin(), order.end(), 0);
   Team team;
+  if (!by_sequences && crowded()) threads = 1;  // with the same numbers: only who computes which units differs
   team.threads = threads;
   if (threads == 1 || !by_sequences) {
     team.groups.emplace_back(shape, std::move(order), threads);

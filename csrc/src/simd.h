@@ -5,6 +5,10 @@
 #include <cstring>
 #include <utility>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #if !defined(LONGSHORT_ISA)
 #error "LONGSHORT_ISA and LONGSHORT_VECTOR_BYTES are set by the build"
 #endif
@@ -63,19 +67,63 @@ LONGSHORT_INLINE void store(T* to, Vec<T> v) {
   std::memcpy(to, &v, sizeof v);
 }
 
-// The first n numbers, the others 0; n may be more than a vector holds, or negative.
+// A part of a vector: the first n numbers, 0 <= n < kLanes<T>; the others are not touched in memory, and read as 0.
+#if defined(__AVX512F__)
+LONGSHORT_INLINE Vec<float> load_part(const float* from, int n) {
+  return reinterpret_cast<Vec<float>>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), from));
+}
+LONGSHORT_INLINE Vec<double> load_part(const double* from, int n) {
+  return reinterpret_cast<Vec<double>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), from));
+}
+LONGSHORT_INLINE void store_part(float* to, Vec<float> v, int n) {
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << n) - 1), reinterpret_cast<__m512>(v));
+}
+LONGSHORT_INLINE void store_part(double* to, Vec<double> v, int n) {
+  _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << n) - 1), reinterpret_cast<__m512d>(v));
+}
+#elif defined(__AVX2__)
+template <class T>
+LONGSHORT_INLINE __m256i first(int n) {
+  IntVec<T> mask;
+  for (int k = 0; k < kLanes<T>; ++k) mask[k] = k < n ? -1 : 0;
+  return reinterpret_cast<__m256i>(mask);
+}
+LONGSHORT_INLINE Vec<float> load_part(const float* from, int n) {
+  return reinterpret_cast<Vec<float>>(_mm256_maskload_ps(from, first<float>(n)));
+}
+LONGSHORT_INLINE Vec<double> load_part(const double* from, int n) {
+  return reinterpret_cast<Vec<double>>(_mm256_maskload_pd(from, first<double>(n)));
+}
+LONGSHORT_INLINE void store_part(float* to, Vec<float> v, int n) {
+  _mm256_maskstore_ps(to, first<float>(n), reinterpret_cast<__m256>(v));
+}
+LONGSHORT_INLINE void store_part(double* to, Vec<double> v, int n) {
+  _mm256_maskstore_pd(to, first<double>(n), reinterpret_cast<__m256d>(v));
+}
+#else
+template <class T>
+LONGSHORT_INLINE Vec<T> load_part(const T* from, int n) {
+  Vec<T> v{};
+  for (int k = 0; k < n; ++k) v[k] = from[k];
+  return v;
+}
+template <class T>
+LONGSHORT_INLINE void store_part(T* to, Vec<T> v, int n) {
+  for (int k = 0; k < n; ++k) to[k] = v[k];
+}
+#endif
+
+// The first n numbers; n may be more than a vector holds, or negative.
 template <class T>
 LONGSHORT_INLINE Vec<T> load(const T* from, std::int64_t n) {
   if (n >= kLanes<T>) return load(from);
-  Vec<T> v{};
-  for (std::int64_t k = 0; k < n; ++k) v[k] = from[k];
-  return v;
+  return n <= 0 ? Vec<T>{} : load_part(from, static_cast<int>(n));
 }
 
 template <class T>
 LONGSHORT_INLINE void store(T* to, Vec<T> v, std::int64_t n) {
   if (n >= kLanes<T>) return store(to, v);
-  for (std::int64_t k = 0; k < n; ++k) to[k] = v[k];
+  if (n > 0) store_part(to, v, static_cast<int>(n));
 }
 
 // v with all but the first n numbers set to 0, whatever they were.

@@ -1,6 +1,6 @@
 #include "threads.h"
 
-#include <condition_variable>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -25,13 +25,20 @@ inline void relax() {
 #endif
 }
 
+using Clock = std::chrono::steady_clock;
+
+thread_local Clock::duration slept{};                      // of this thread, since run_team() began
+std::atomic<Clock::time_point> crowded_until{Clock::time_point::min()};
+
 // Returns once `value` is no longer `old`.
 void wait_while(std::atomic<int>& value, int old) {
   for (int spin = 0; spin < kSpins; ++spin) {
     if (value.load(std::memory_order_acquire) != old) return;
     relax();
   }
+  const Clock::time_point began = Clock::now();
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+  slept += Clock::now() - began;
 }
 
 // Worker threads that wait for rounds of work. Its owner calls run() from one thread at a time.
@@ -121,8 +128,15 @@ void run_team(int threads, const std::function<void(int)>& work) {
     owner->pool.reset();
     owner->pool = std::make_unique<Pool>(threads - 1);
   }
+  const Clock::time_point began = Clock::now();
+  slept = Clock::duration::zero();
   owner->pool->run(threads, work);
+  const Clock::time_point now = Clock::now();
+  // To try again costs little if it is done seldom: one call of a few dozen.
+  if (2 * slept > now - began) crowded_until = now + 32 * (now - began);
 }
+
+bool crowded() { return Clock::now() < crowded_until.load(std::memory_order_relaxed); }
 
 FlushDenormals::FlushDenormals() : before_(0) {
 #if defined(__x86_64__)

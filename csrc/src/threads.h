@@ -6,8 +6,7 @@
 
 namespace longshort {
 
-// Where the threads of a team wait for one another: spins briefly, then sleeps, so that a busy neighbour on the
-// machine costs a delay and not a collapse.
+// Where the threads of a team wait for one another: spins briefly, then sleeps.
 class Barrier {
  public:
   explicit Barrier(int threads) : threads_(threads), waiting_(0), round_(0) {}
@@ -22,6 +21,10 @@ class Barrier {
 // Runs work(0), ..., work(threads - 1) at the same time, work(0) in the calling thread, and returns when all are done.
 // Denormal numbers count as zero inside. Calls from several threads are queued; a forked child gets a team of its own.
 void run_team(int threads, const std::function<void(int)>& work);
+
+// Whether a team has lately spent most of its time waiting for one another: a neighbour on the machine has its cores.
+// Who would have to wait often should then rather work alone.
+bool crowded();
 
 // While it lives, denormal numbers count as zero in this thread.
 class FlushDenormals {

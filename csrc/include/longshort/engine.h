@@ -1,7 +1,8 @@
 // The recurrent core: one layer in one direction, forward and backward, on raw pointers.
 //
 // Knows no framework. All arrays are the caller's, are never kept beyond the call, and must not overlap unless said.
-// Shapes: T steps, B sequences, I inputs, H hidden units, G gates (blocks of H rows in a weight), row-major.
+// Shapes: T steps, B sequences, I inputs, H hidden units, all at least 1, and G gates (blocks of H rows in a weight);
+// row-major.
 #pragma once
 
 #include <cstddef>
@@ -67,6 +68,7 @@ constexpr std::int64_t kTapeHeader = 64;  // bytes
 //   y       (T, B, H), written; 0 at padded steps
 //   hn, cn  (B, H), written: the state after each sequence's last computed step
 //   tape    tape_size(shape) numbers, written; or null: no backward will follow
+// Throws std::invalid_argument if a length is not among 1 to T.
 template <class T>
 void forward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x, const T* h0, const T* c0,
              Sequences<T> y, T* hn, T* cn, T* tape);

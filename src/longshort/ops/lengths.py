@@ -34,6 +34,12 @@ class Lengths:
             )
         if values.dtype.is_floating_point or values.dtype.is_complex or values.dtype == torch.bool:
             raise InputError(f"lengths must be integers, got {values.dtype}")
+        if torch.compiler.is_compiling():  # values are not known yet: checked when the compiled code runs
+            self.values = values.to(device=device, dtype=torch.int64)
+            self.steps, self.full = steps, False
+            valid = ((self.values >= 1) & (self.values <= steps)).all()
+            torch._assert_async(valid, f"lengths must lie between 1 and the {steps} steps of the batch")
+            return
         self._host = values.to(device="cpu", dtype=torch.int64)
         for row, length in enumerate(self._host.tolist()):
             if length < 1:

@@ -1,0 +1,122 @@
+"""The parts of benchmarks/engine.py run and give what engine.json is made of; how fast anything is, is not tested."""
+
+import importlib.util
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+PATH = Path(__file__).parent.parent / "benchmarks" / "engine.py"
+SECONDS = 0.01
+HEAD = {"batch": 3, "steps": 5, "input": 4, "hidden": 6, "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def engine():
+    pytest.importorskip("longshort._core", exc_type=ImportError)
+    if not PATH.exists():
+        pytest.skip("a source distribution has no benchmarks")
+    spec = importlib.util.spec_from_file_location("benchmark_engine", PATH)
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+        yield module
+
+
+@pytest.fixture(scope="module")
+def shapes(engine):
+    return [engine.Shape(3, 5, 4, 6)]
+
+
+def check(row, figures, ratios):
+    known = {name: row[name] for name in HEAD}
+    assert known == HEAD
+    assert row.keys() - HEAD.keys() - {"layer", "of peak"} == figures | ratios
+    assert all(isinstance(row[name], float) and math.isfinite(row[name]) and row[name] > 0 for name in figures | ratios)
+
+
+@pytest.mark.parametrize("part", ["dense", "sweep"])
+def test_inference_and_training(engine, shapes, part):
+    (row,) = engine.PARTS[part](SECONDS, shapes)
+    figures = {"infer torch", "infer ours", "train torch", "train ours", "train GFLOP/s"}
+    check(row, figures, {"infer torch/ours", "train torch/ours"})
+
+
+def test_lengths(engine, shapes):
+    (row,) = engine.lengths(SECONDS, shapes)
+    figures = {"packed", "ours", "torch dense", "ours dense"}
+    check(row, figures, {"packed/ours", "torch dense/ours", "ours dense/ours"})
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+def test_variants(engine, shapes):
+    rows = list(engine.variants(SECONDS, shapes))
+    assert len({row["layer"] for row in rows}) == len(rows) == 5
+    for row in rows:
+        check(row, {"torch", "ours"}, {"torch/ours"})
+
+
+def test_streaming(engine, shapes):
+    (row,) = engine.streaming(SECONDS, shapes)
+    if row.get("onnxruntime") == "not installed":
+        del row["onnxruntime"]
+    names = {"LSTMCell", "LSTM"} | {"onnxruntime"} & row.keys()
+    check(row, {"ours", *names}, {f"{name}/ours" for name in names})
+
+
+def test_neighbour(engine, shapes):
+    (row,) = engine.neighbour(SECONDS, shapes)
+    figures = {"torch quiet", "ours quiet", "torch busy", "ours busy"}
+    check(row, figures, {"busy torch/ours", "torch busy/quiet", "ours busy/quiet"})
+
+
+def test_every_candidate_has_its_turn(engine):
+    called = []
+    found = engine.measure({name: lambda name=name: called.append(name) for name in "ab"}, 0.001)
+    assert found.keys() == {"a", "b"}
+    assert called[:4] == ["a", "a", "b", "b"]  # warming up
+    turns = [name for k, name in enumerate(called[4:]) if k == 0 or name != called[k + 3]]
+    assert "".join(turns).startswith("aba")
+
+
+def test_a_wrong_result_is_not_timed(engine):
+    right = torch.randn(3)
+    engine.agree({"torch": lambda: [right], "ours": lambda: [right * 1.0001]})
+    for wrong in (right * 1.01, right * float("nan")):
+        with pytest.raises(RuntimeError, match="ours is not that of torch"):
+            engine.agree({"torch": lambda: [right], "ours": lambda wrong=wrong: [wrong]})
+
+
+def test_the_grid_stays_small(engine):
+    assert 50 <= len(engine.SWEEP) <= 70
+    assert all(shape.gflop <= engine.MOST_GFLOP for shape in engine.SWEEP)
+
+
+def test_slower_shapes_come_first(engine, capsys):
+    rows = [{"batch": k, "infer torch/ours": 2.0, "train torch/ours": ratio} for k, ratio in enumerate([3.0, 0.5, 0.8])]
+    assert [row["batch"] for row in engine.show_slower(rows)] == [1, 2, 0]
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 4
+    assert printed[-1].startswith("slower than PyTorch in 2 of 3 shapes")
+
+
+def test_results_are_written_beside_those_of_other_parts(engine, tmp_path, monkeypatch, capsys):
+    def rows(seconds):
+        """A stand-in."""
+        yield {"threads": torch.get_num_threads(), "seconds": seconds}
+
+    monkeypatch.setattr(engine, "RESULTS", tmp_path)
+    monkeypatch.setitem(engine.PARTS, "dense", rows)
+    (tmp_path / "engine.json").write_text(json.dumps({"sweep": {"rows": []}}))
+    monkeypatch.setattr(sys, "argv", ["engine.py", "dense", "--threads", "1", "--seconds", "0.01"])
+    engine.main()
+    found = json.loads((tmp_path / "engine.json").read_text())
+    assert list(found) == ["dense", "sweep"]
+    part = found["dense"]
+    assert part.keys() == {"versions", "instruction_set", "cpu", "cores", "load", "threads", "seconds", "rows"}
+    assert part["rows"] == [{"threads": 1, "seconds": 0.01}]
+    assert "dense, threads: 1. A stand-in." in capsys.readouterr().out
