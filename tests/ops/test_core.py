@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -23,11 +24,15 @@ def instruction_set(request):
     _core.use_instruction_set(before)
 
 
-@pytest.fixture
-def threads():
+@contextmanager
+def threads(number):
+    """Threads for the core alone: PyTorch's own wait for one another, endlessly on a busy machine."""
     before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def layer(cell, steps, batch, inputs, hidden, *, dtype=torch.float64, bias=True, state=True, seed=0):
@@ -64,18 +69,19 @@ def as_double(x, state, weights):
 
 @pytest.mark.parametrize("cell", GATES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_every_instruction_set_is_the_reference(instruction_set, dtype, cell, threads):
+def test_every_instruction_set_is_the_reference(instruction_set, dtype, cell):
     @settings(max_examples=8, deadline=None)
     @given(data=st.data())
     def check(data):
         steps, batch = data.draw(st.integers(1, 50)), data.draw(st.integers(1, 70))
         inputs, hidden = data.draw(st.integers(1, 100)), data.draw(st.integers(1, 130))
-        threads(data.draw(st.integers(1, 3)))
+        number = data.draw(st.integers(1, 3))
         flags = {name: data.draw(st.booleans()) for name in ("bias", "state")}
         lengths = data.draw(st.none() | st.lists(st.integers(1, steps), min_size=batch, max_size=batch))
         reverse = data.draw(st.booleans())
         problem = layer(cell, steps, batch, inputs, hidden, dtype=dtype, seed=data.draw(st.integers(0, 99)), **flags)
-        found = everything(cell, *problem, backend="core", lengths=lengths, reverse=reverse)
+        with threads(number):
+            found = everything(cell, *problem, backend="core", lengths=lengths, reverse=reverse)
         truth = everything(cell, *as_double(*problem), backend="reference", lengths=lengths, reverse=reverse)
         for value, wanted in zip(found, truth, strict=True):
             assert (value - wanted).norm() <= TOLERANCE[dtype] * wanted.norm().clamp_min(1)
@@ -85,20 +91,20 @@ def test_every_instruction_set_is_the_reference(instruction_set, dtype, cell, th
 
 @pytest.mark.parametrize("shape", [(3, 1, 20, 600), (2, 40, 700, 300), (700, 3, 2, 5)], ids=str)
 @pytest.mark.parametrize("cell", GATES)
-def test_large_layers_and_many_rows(cell, shape, threads):
-    threads(2)
+def test_large_layers_and_many_rows(cell, shape):
     problem = layer(cell, *shape, dtype=torch.float32)
-    found = everything(cell, *problem, backend="core")
+    with threads(2):
+        found = everything(cell, *problem, backend="core")
     for value, wanted in zip(found, everything(cell, *as_double(*problem), backend="reference"), strict=True):
         assert (value - wanted).norm() <= 1e-5 * wanted.norm()
 
 
 @pytest.mark.parametrize("cell", GATES)
-def test_the_same_bits_each_time(cell, threads):
-    threads(2)
+def test_the_same_bits_each_time(cell):
     problem = layer(cell, 30, 33, 17, 70, dtype=torch.float32)
     lengths = [1 + k % 30 for k in range(33)]
-    first, second = (everything(cell, *problem, backend="core", lengths=lengths) for _ in range(2))
+    with threads(2):
+        first, second = (everything(cell, *problem, backend="core", lengths=lengths) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
@@ -217,10 +223,10 @@ def test_weights_that_change_are_never_used_stale():
     same()
 
 
-def test_from_several_python_threads(threads):
-    threads(2)
+def test_from_several_python_threads():
     problems = [layer("lstm", 20, 8, 30, 40, dtype=torch.float32, seed=k) for k in range(4)]
-    alone = [everything("lstm", *p, backend="core") for p in problems]
+    with threads(2):
+        alone = [everything("lstm", *p, backend="core") for p in problems]
     together = [[] for _ in problems]
 
     def work(k):
@@ -228,10 +234,11 @@ def test_from_several_python_threads(threads):
             together[k] = everything("lstm", *problems[k], backend="core")
 
     workers = [threading.Thread(target=work, args=(k,)) for k in range(len(problems))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(timeout=60)
+    with threads(2):
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(timeout=60)
     for a, b in zip(alone, together, strict=True):
         assert all(torch.equal(v, w) for v, w in zip(a, b, strict=True))
 
@@ -242,10 +249,10 @@ def _in_child(problem, queue):
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_in_a_forked_process(threads):
-    threads(2)
+def test_in_a_forked_process():
     problem = layer("lstm", 20, 8, 30, 40, dtype=torch.float32)
-    here = everything("lstm", *problem, backend="core")  # the parent's threads are running
+    with threads(2):
+        here = everything("lstm", *problem, backend="core")  # the parent's threads are running
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     child = context.Process(target=_in_child, args=(problem, queue))
