@@ -1,5 +1,6 @@
 """The forecaster as its user meets it: learning, exogenous columns, new rows and new series, odd series."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -522,3 +523,26 @@ def test_a_calendar_cycle_counts_once_it_was_seen_twice(count, cycles):
     """Of 750 days, a tenth is held out for the test and another one for validation: less than two years are left."""
     plan = make_plan(read_panel(frame(noisy(count))), ForecastConfig(horizon=3))
     assert {name.split()[0] for name in plan.calendar} == cycles
+
+
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [
+        ("model.json", lambda values: values.pop("plan")),
+        ("model.json", lambda values: values["config"].update(hidden_size=9)),
+        ("model.json", lambda values: values["dimensions"].update(horizon="ten")),
+        ("metrics.json", lambda values: values.pop("training")),
+        ("history.json", lambda values: values.clear()),
+    ],
+)
+def test_a_run_that_was_edited_with_its_checksum(model, tmp_path, name, edit):
+    model.save(tmp_path / "run")
+    values = json.loads((tmp_path / "run" / name).read_text())
+    edit(values)
+    (tmp_path / "run" / name).write_text(json.dumps(values))
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text())
+    digest = hashlib.sha256((tmp_path / "run" / name).read_bytes()).hexdigest()
+    manifest["files"][name] = f"sha256:{digest}"
+    (tmp_path / "run/manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"run is not as longshort wrote it .*: restore it, or fit again$"):
+        Forecaster.load(tmp_path / "run")

@@ -164,7 +164,10 @@ class Panel:
                 "shifted; give rows on the same grid"
             )
         if newer.columns.known != self.columns.known:
-            raise InputError(f"the new rows need the known columns {self.columns.known}; give them with --known")
+            raise InputError(
+                f"the columns known in advance must be {', '.join(self.columns.known) or 'none'}, as before, not "
+                f"{', '.join(newer.columns.known) or 'none'}: bring the same columns"
+            )
         by_id = {series.id: series for series in newer.series}
         merged = [series.extended(by_id.pop(series.id)) if series.id in by_id else series for series in self.series]
         return replace(self, series=(*merged, *(series for series in by_id.values() if len(series))))

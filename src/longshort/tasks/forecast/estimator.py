@@ -238,6 +238,18 @@ class Forecaster:
         Raises:
             InputError: it is not a finished forecasting run, or not as it was written.
         """
+        try:
+            return cls._load(path)
+        except InputError:
+            raise
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            what = " ".join(str(error).split())
+            raise InputError(
+                f"{path} is not as longshort wrote it ({type(error).__name__}: {what}): restore it, or fit again"
+            ) from error
+
+    @classmethod
+    def _load(cls, path: str | Path) -> Forecaster:
         run = RunDirectory.open(path)
         settings = run.read_json(CONFIG)
         if settings.get("task") != TASK:

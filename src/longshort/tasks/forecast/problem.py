@@ -21,8 +21,8 @@ class ForecastProblem:
     """Windows of all series: a series drawn evenly, then an origin in its training part.
 
     Some of the origins are moved to the phase of the season that a forecast begins at: where every series is asked
-    once, at its end, what happens at the other hours of the day matters less. Validation windows at all phases leave
-    this without effect.
+    once, at its end, what happens at the other hours of the day matters less. That is so where the validation windows
+    begin at few phases of the season; where they begin at most of them, no origin is moved.
 
     Args:
         network: to train.
@@ -44,7 +44,7 @@ class ForecastProblem:
     ) -> None:
         self.network: nn.Module = network
         self.store, self.plan, self.config, self.validate = store, plan, config, validate
-        self._at_phase = at_phase if plan.seasons else 0.0
+        self._at_phase = at_phase if _few_phases(plan) else 0.0
         train_end = store.lengths - (plan.held_out if validate else plan.test_size)
         latest = train_end - config.horizon
         # A window need not be full: short series are seen from the middle of their training part on.
@@ -84,3 +84,11 @@ class ForecastProblem:
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, int]:
         """Weighted quantile loss and the number of observed targets."""
         return quantile_loss(network(batch), batch, self.config.quantiles), max(int(batch.target_observed.sum()), 1)
+
+
+def _few_phases(plan: Plan) -> bool:
+    """Whether the validation windows begin at less than half of the season's phases."""
+    if not plan.seasons:
+        return False
+    season, asked = plan.seasons[0], plan.validation
+    return 2 * len({k * asked.step_size % season for k in range(asked.windows)}) < season
