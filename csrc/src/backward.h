@@ -52,6 +52,31 @@ struct WeightTile {
   }
 };
 
+// The same for a left-hand side of any stride, `height` of its columns.
+template <class T, int Lanes>
+struct RowSumTile {
+  static constexpr int height = kSums / 3;  // which divides a panel of columns
+
+  struct Left {
+    const T* at;
+    std::int64_t stride;
+    LONGSHORT_INLINE const T& operator()(int r, std::int64_t k) const { return at[k * stride + r]; }
+  };
+
+  static void run(const T* left, std::int64_t stride, const T* x, std::int64_t rows, T* to, std::int64_t to_stride,
+                  std::int64_t units, std::int64_t columns, bool add) {
+    Vec<T> total[height][kColumns] = {};
+    multiply<T, height, kColumns>(total, 0, Left{left, stride}, rows, x);
+    for (int r = 0; r < height && r < units; ++r) {
+      for (int c = 0; c < kColumns; ++c) {
+        T* at = to + r * to_stride + c * Lanes;
+        const std::int64_t left_over = columns - c * Lanes;
+        if (left_over > 0) store(at, add ? load(at, left_over) + total[r][c] : total[r][c], left_over);
+      }
+    }
+  }
+};
+
 template <class T, class CellT>
 class Backward {
  public:
@@ -65,23 +90,30 @@ class Backward {
            Sequences<const T> y, Team& team, T* tape, Sequences<const T> dy, const T* dhn, const T* dcn, Sequences<T> dx,
            WeightGradients<T> dw, T* dh0, T* dc0)
       : shape_(shape), weights_(weights), x_(x), h0_(h0), y_(y), dy_(dy), dhn_(dhn), dx_(dx), dw_(dw),
-        dh0_(dh0), dc0_(dc0), team_(team), layout_(shape), recorded_(recorded<T, CellT>(team, layout_, tape)), all_(team_.threads), zeros_(shape.hidden),
-        recurrent_(layout_.hidden_panels * layout_.panels * L::from_hidden * L::columns),
-        input_(dx.data != nullptr ? layout_.input_panels * layout_.panels * L::from_input * L::columns : 0) {
-    std::fill_n(zeros_.data(), shape.hidden, T(0));
+        dh0_(dh0), dc0_(dc0), team_(team), layout_(shape), recorded_(recorded<T, CellT>(team, layout_, tape)), all_(team_.threads), zeros_(layout_.output),
+        recurrent_(layout_.output_panels * layout_.panels * L::from_hidden * L::columns),
+        input_(dx.data != nullptr ? layout_.input_panels * layout_.panels * L::from_input * L::columns : 0),
+        projection_(layout_.projected ? layout_.unit_panels * layout_.output * L::columns : 0) {
+    std::fill_n(zeros_.data(), zeros_.size(), T(0));
     const std::int64_t gates = CellT::gates * shape.hidden;
     for (std::size_t k = 0; k < team_.groups.size(); ++k) {
       const Rows& rows = team_.groups[k].rows;
       Run run;
       if (CellT::memory) run.start = padded_state(rows, c0, shape.hidden, layout_.padded);
       if (CellT::memory) run.dc = padded_state(rows, dcn, shape.hidden, layout_.padded);
-      run.dh = padded_state(rows, dhn, shape.hidden, layout_.padded);
+      run.dh = padded_state(rows, dhn, layout_.output, dh_stride());
       run.bias = Array<T>(layout_.panels * L::sums);
-      run.columns = Array<T>((layout_.input_panels + layout_.hidden_panels) * L::columns * kChunk);
+      run.columns = Array<T>((layout_.input_panels + layout_.output_panels) * L::columns * kChunk);
       if (k > 0) {
         run.own_input = Array<T>(gates * shape.input);
-        run.own_recurrent = Array<T>(gates * shape.hidden);
+        run.own_recurrent = Array<T>(gates * layout_.output);
+        if (layout_.projected) run.own_projection = Array<T>(layout_.output * layout_.hidden);
       }
+      if (layout_.projected) {
+        run.projected = Array<T>(rows.total() * dh_stride());
+        run.inside = Array<T>(layout_.unit_panels * L::columns * kChunk);
+      }
+      run.dw_projection = k > 0 ? run.own_projection.data() : dw.projection;
       run.dw_input = k > 0 ? run.own_input.data() : dw.input;
       run.dw_recurrent = k > 0 ? run.own_recurrent.data() : dw.recurrent;
       runs_.push_back(std::move(run));
@@ -97,6 +129,10 @@ class Backward {
     Share mine = my_share(group, member);
     std::int64_t done_step = rows.steps();  // from here on, the weights have their share
     for (std::int64_t t = rows.steps() - 1; t >= 0; --t) {
+      if (layout_.projected) {
+        for (std::int64_t n = mine.outputs.first; n < mine.outputs.second; ++n) projected_gradient(index, t, n);
+        group.barrier->wait();
+      }
       for (std::int64_t n = mine.blocks.first; n < mine.blocks.second; ++n) step(index, t, n);
       group.barrier->wait();
       if (dx_.data != nullptr) input_gradient(index, t, mine);
@@ -106,7 +142,7 @@ class Backward {
       }
     }
     if (dh0_ != nullptr) {
-      for (std::int64_t n = mine.blocks.first; n < mine.blocks.second; ++n) start_gradient(index, n);
+      for (std::int64_t n = mine.outputs.first; n < mine.outputs.second; ++n) start_gradient(index, n);
     }
     group.barrier->wait();
     finish(index, member);
@@ -125,30 +161,41 @@ class Backward {
     Array<T> dh, dc;   // gradients carried to the step before
     Array<T> bias;     // (panels, slots x group vectors): sums over rows
     Array<T> columns;  // x and the last h of some rows, by panel of columns
-    Array<T> own_input, own_recurrent;
-    T *dw_input = nullptr, *dw_recurrent = nullptr;
+    Array<T> projected;  // with a projection: the gradient of h at each row
+    Array<T> inside;     // and the cell's output at some rows, by panel of columns
+    Array<T> own_input, own_recurrent, own_projection;
+    T *dw_input = nullptr, *dw_recurrent = nullptr, *dw_projection = nullptr;
   };
 
   struct Share {
-    std::pair<std::int64_t, std::int64_t> blocks, panels, inputs, columns;
+    int member;
+    std::pair<std::int64_t, std::int64_t> blocks, panels, inputs, outputs, columns;
   };
 
   Share my_share(const Group& group, int member) const {
     Share s;
+    s.member = member;
     const std::int64_t blocks = (layout_.panels + kBlockPanels - 1) / kBlockPanels;
     s.blocks = share(blocks, member, group.threads);
     s.panels = {s.blocks.first * kBlockPanels, std::min(s.blocks.second * kBlockPanels, layout_.panels)};
     s.inputs = share(layout_.input_panels, member, group.threads);
-    s.columns = share(layout_.input_panels + layout_.hidden_panels, member, group.threads);
+    s.outputs = share(layout_.output_panels, member, group.threads);
+    s.columns = share(layout_.input_panels + layout_.output_panels, member, group.threads);
     return s;
   }
 
   void pack(int thread) {
     const bool recurs = shape_.steps > 1 || dh0_ != nullptr;
-    const auto [from, until] = share(recurs ? layout_.hidden_panels : 0, thread, team_.threads);
+    const auto [from, until] = share(recurs ? layout_.output_panels : 0, thread, team_.threads);
     for (std::int64_t n = from; n < until; ++n) {
-      pack_backward<T, CellT>(layout_, weights_.recurrent, layout_.hidden, CellT::recurrent_begin,
+      pack_backward<T, CellT>(layout_, weights_.recurrent, layout_.output, CellT::recurrent_begin,
                               CellT::recurrent_end, &CellT::recurrent_gate, n, recurrent_panel(n));
+    }
+    if (layout_.projected) {
+      const auto [begin, end] = share(layout_.unit_panels, thread, team_.threads);
+      for (std::int64_t n = begin; n < end; ++n) {
+        pack_straight<T, CellT>(weights_.projection, layout_.output, layout_.hidden, n, projection_panel(n));
+      }
     }
     if (dx_.data == nullptr) return;
     const auto [first, last] = share(layout_.input_panels, thread, team_.threads);
@@ -159,15 +206,24 @@ class Backward {
   }
 
   T* recurrent_panel(std::int64_t n) { return recurrent_.data() + n * layout_.panels * L::from_hidden * L::columns; }
+  T* projection_panel(std::int64_t n) { return projection_.data() + n * layout_.output * L::columns; }
   T* input_panel(std::int64_t n) { return input_.data() + n * layout_.panels * L::from_input * L::columns; }
 
   T* sums(int index, std::int64_t panel, std::int64_t row) {
     return recorded_[index].sums + (panel * team_.groups[index].rows.total() + row) * L::sums;
   }
 
+  // Numbers from one row of gradients of h to the next: whole panels of columns, or of units.
+  std::int64_t dh_stride() const {
+    return std::max(layout_.output_panels * L::columns, layout_.projected ? 0 : layout_.padded);
+  }
+
+  // The gradient of h at a row, before it goes through the projection.
+  T* projected(int index, std::int64_t row) { return runs_[index].projected.data() + row * dh_stride(); }
+
   const T* hidden_before(const Rows& rows, std::int64_t t, std::int64_t j) const {
     if (t > 0) return rows.at(y_, t - 1, j);
-    return h0_ != nullptr ? h0_ + rows.sequence(j) * layout_.hidden : zeros_.data();
+    return h0_ != nullptr ? h0_ + rows.sequence(j) * layout_.output : zeros_.data();
   }
 
   // One block of units at step t: the gradient of h from the step behind, then the cell's.
@@ -176,10 +232,14 @@ class Backward {
     const std::int64_t behind = rows.running(t + 1), running = rows.running(t);
     for (int half = 0; half < kBlockColumns; ++half) {
       const std::int64_t n = block * kBlockColumns + half;
-      if (n >= layout_.hidden_panels) return;
+      if (n >= layout_.unit_panels) return;
       T local[HiddenTile::most * L::columns];
       T* places[HiddenTile::most];
       for (int r = 0; r < HiddenTile::most; ++r) places[r] = local + r * L::columns;
+      if (layout_.projected) {
+        through_projection(index, t, n, places);
+        continue;
+      }
       in_pieces(0, behind, HiddenTile::most, [&](std::int64_t a, std::int64_t b) {
         hidden_product(index, t + 1, a, b, n, places, L::columns);
         for (std::int64_t j = a; j < b; ++j) cell(index, t, j, n, places[j - a]);
@@ -188,11 +248,45 @@ class Backward {
     }
   }
 
+  // With a projection: the gradient of h at step t, one panel of columns of it, from the step behind and from y.
+  void projected_gradient(int index, std::int64_t t, std::int64_t n) {
+    const Rows& rows = team_.groups[index].rows;
+    const std::int64_t behind = rows.running(t + 1), first = n * L::columns;
+    T* places[HiddenTile::most];
+    in_pieces(0, behind, HiddenTile::most, [&](std::int64_t a, std::int64_t b) {
+      for (std::int64_t j = a; j < b; ++j) places[j - a] = projected(index, rows.row(t, j)) + first;
+      hidden_product(index, t + 1, a, b, n, places, L::columns);
+    });
+    for (std::int64_t j = 0; j < rows.running(t); ++j) {
+      T* to = projected(index, rows.row(t, j)) + first;
+      if (j >= behind) std::copy_n(runs_[index].dh.data() + j * dh_stride() + first, L::columns, to);
+      if (dy_.data == nullptr) continue;
+      const T* dy = rows.at(dy_, t, j) + first;
+      const std::int64_t width = std::min<std::int64_t>(L::columns, layout_.output - first);
+      for (std::int64_t k = 0; k < width; ++k) to[k] += dy[k];
+    }
+  }
+
+  // And on to the cell's output, one panel of units.
+  void through_projection(int index, std::int64_t t, std::int64_t n, T* const* places) {
+    using Product = RowTile<T, L::lanes>;
+    static_assert(Product::most <= HiddenTile::most);
+    const Rows& rows = team_.groups[index].rows;
+    in_pieces(0, rows.running(t), Product::most, [&](std::int64_t a, std::int64_t b) {
+      const T* from[Product::most];
+      for (std::int64_t j = a; j < b; ++j) from[j - a] = projected(index, rows.row(t, j));
+      by_rows<Product::template Rows, Product::most>(static_cast<int>(b - a), static_cast<const T* const*>(from),
+                                                     layout_.output, static_cast<const T*>(projection_panel(n)), places,
+                                                     static_cast<std::int64_t>(L::columns));
+      for (std::int64_t j = a; j < b; ++j) cell(index, t, j, n, places[j - a]);
+    });
+  }
+
   void hidden_product(int index, std::int64_t t, std::int64_t a, std::int64_t b, std::int64_t n, T* const* to,
                       std::int64_t columns) {
     const Rows& rows = team_.groups[index].rows;
     const T* at = sums(index, 0, rows.row(t, a)) + CellT::recurrent_begin * L::units;
-    const bool narrow = layout_.hidden - n * L::columns <= L::lanes;
+    const bool narrow = layout_.output - n * L::columns <= L::lanes;
     tile<HiddenTile, NarrowHiddenTile>(narrow, b - a, at, rows.total() * L::sums, recurrent_panel(n), to, columns);
   }
 
@@ -212,7 +306,7 @@ class Backward {
   void cell(int index, std::int64_t t, std::int64_t j, std::int64_t n, const T* product) {
     const Rows& rows = team_.groups[index].rows;
     Run& run = runs_[index];
-    const T* dy = dy_.data != nullptr ? rows.at(dy_, t, j) : nullptr;
+    const T* dy = dy_.data != nullptr && !layout_.projected ? rows.at(dy_, t, j) : nullptr;
     for (int c = 0; c < kColumns; ++c) {
       const std::int64_t vector = n * kColumns + c, unit = vector * L::lanes, left = layout_.hidden - unit;
       if (left <= 0) return;
@@ -221,7 +315,7 @@ class Backward {
       for (int k = 0; k < CellT::slots; ++k) s[k] = load(at + k * L::units);
       State<T> last{}, d{};
       if (product != nullptr) d.h = load(product + c * L::lanes);
-      if (CellT::direct || product == nullptr) d.h += load(run.dh.data() + j * layout_.padded + unit);
+      if (CellT::direct || product == nullptr) d.h += load(run.dh.data() + j * dh_stride() + unit);
       if (dy != nullptr) d.h += load(dy + unit, left);
       if constexpr (CellT::direct) last.h = load(hidden_before(rows, t, j) + unit, left);
       if constexpr (CellT::memory) {
@@ -233,7 +327,7 @@ class Backward {
       const State<T> carried = CellT::backward(s, last, d);
       // Numbers behind the last unit take part in products with zeros, and must not be NaN.
       for (int k = 0; k < CellT::slots; ++k) store(at + k * L::units, keep<T>(s[k], left));
-      if constexpr (CellT::direct) store(run.dh.data() + j * layout_.padded + unit, carried.h);
+      if constexpr (CellT::direct) store(run.dh.data() + j * dh_stride() + unit, carried.h);
       if constexpr (CellT::memory) store(run.dc.data() + j * layout_.padded + unit, carried.c);
     }
   }
@@ -270,10 +364,26 @@ class Backward {
         products<CellT::input_begin, CellT::input_end>(at, count, run.columns.data(), layout_.input, panel,
                                                        &CellT::input_gate, run.dw_input, add);
         products<CellT::recurrent_begin, CellT::recurrent_end>(
-            at, count, run.columns.data() + layout_.input_panels * L::columns * kChunk, layout_.hidden, panel,
+            at, count, run.columns.data() + layout_.input_panels * L::columns * kChunk, layout_.output, panel,
             &CellT::recurrent_gate, run.dw_recurrent, add);
       }
+      if (layout_.projected) projection_gradient(index, from, count, mine, add);
       add = true;
+    }
+  }
+
+  // The projection's share of `count` rows: the gradient of h times the cell's output.
+  void projection_gradient(int index, std::int64_t from, std::int64_t count, const Share& mine, bool add) {
+    using Tile = RowSumTile<T, L::lanes>;
+    const T* gradient = projected(index, from);
+    const std::int64_t end = std::min(mine.outputs.second * L::columns, layout_.output);
+    for (std::int64_t p = mine.outputs.first * L::columns; p < end; p += Tile::height) {
+      for (std::int64_t n = 0; n < layout_.unit_panels; ++n) {
+        const std::int64_t first = n * L::columns;
+        Tile::run(gradient + p, dh_stride(), runs_[index].inside.data() + n * L::columns * kChunk, count,
+                  runs_[index].dw_projection + p * layout_.hidden + first, layout_.hidden, end - p,
+                  layout_.hidden - first, add);
+      }
     }
   }
 
@@ -281,14 +391,23 @@ class Backward {
   void copy_columns(int index, Cursor& cursor, std::int64_t count, const Share& mine) {
     const Rows& rows = team_.groups[index].rows;
     T* to = runs_[index].columns.data();
+    const auto units = share(layout_.projected ? layout_.unit_panels : 0, mine.member, team_.groups[index].threads);
     for (std::int64_t k = 0; k < count; ++k, cursor.next()) {
+      for (std::int64_t n = units.first; n < units.second; ++n) {
+        const std::int64_t row = rows.row(cursor.t(), cursor.j()), first = n * L::columns;
+        const T* from = recorded_[index].inside + row * layout_.padded + first;
+        T* at = runs_[index].inside.data() + (n * kChunk + k) * L::columns;
+        for (int c = 0; c < kColumns; ++c) {
+          store(at + c * L::lanes, load(from + c * L::lanes, layout_.hidden - first - c * L::lanes));
+        }
+      }
       const T* x = rows.at(x_, cursor.t(), cursor.j());
       const T* h = hidden_before(rows, cursor.t(), cursor.j());
       for (std::int64_t n = mine.columns.first; n < mine.columns.second; ++n) {
         const bool is_input = n < layout_.input_panels;
         const std::int64_t first = (is_input ? n : n - layout_.input_panels) * L::columns;
         const T* from = (is_input ? x : h) + first;
-        const std::int64_t left = (is_input ? layout_.input : layout_.hidden) - first;
+        const std::int64_t left = (is_input ? layout_.input : layout_.output) - first;
         for (int c = 0; c < kColumns; ++c) {
           const std::int64_t some = left - c * L::lanes;
           store(to + (n * kChunk + k) * L::columns + c * L::lanes, some > 0 ? load(from + c * L::lanes, some) : Vec<T>{});
@@ -330,24 +449,21 @@ class Backward {
     }
   }
 
-  void start_gradient(int index, std::int64_t block) {
+  void start_gradient(int index, std::int64_t n) {
     const Rows& rows = team_.groups[index].rows;
-    for (int half = 0; half < kBlockColumns; ++half) {
-      const std::int64_t n = block * kBlockColumns + half, unit = n * L::columns;
-      if (n >= layout_.hidden_panels) return;
-      T* places[HiddenTile::most];
-      in_pieces(0, rows.count(), HiddenTile::most, [&](std::int64_t a, std::int64_t b) {
-        for (std::int64_t j = a; j < b; ++j) places[j - a] = dh0_ + rows.sequence(j) * layout_.hidden + unit;
-        hidden_product(index, 0, a, b, n, places, layout_.hidden - unit);
-        if constexpr (CellT::direct) {
-          for (std::int64_t j = a; j < b; ++j) {
-            const T* carried = runs_[index].dh.data() + j * layout_.padded + unit;
-            const std::int64_t width = std::min<std::int64_t>(L::columns, layout_.hidden - unit);
-            for (std::int64_t k = 0; k < width; ++k) places[j - a][k] += carried[k];
-          }
+    const std::int64_t first = n * L::columns;
+    T* places[HiddenTile::most];
+    in_pieces(0, rows.count(), HiddenTile::most, [&](std::int64_t a, std::int64_t b) {
+      for (std::int64_t j = a; j < b; ++j) places[j - a] = dh0_ + rows.sequence(j) * layout_.output + first;
+      hidden_product(index, 0, a, b, n, places, layout_.output - first);
+      if constexpr (CellT::direct) {
+        for (std::int64_t j = a; j < b; ++j) {
+          const T* carried = runs_[index].dh.data() + j * dh_stride() + first;
+          const std::int64_t width = std::min<std::int64_t>(L::columns, layout_.output - first);
+          for (std::int64_t k = 0; k < width; ++k) places[j - a][k] += carried[k];
         }
-      });
-    }
+      }
+    });
   }
 
   // The gradient of c0, and zeros in dx at padded steps.
@@ -377,7 +493,8 @@ class Backward {
       }
     };
     add(gates * layout_.input, dw_.input, &Run::dw_input);
-    add(gates * layout_.hidden, dw_.recurrent, &Run::dw_recurrent);
+    add(gates * layout_.output, dw_.recurrent, &Run::dw_recurrent);
+    if (layout_.projected) add(layout_.output * layout_.hidden, dw_.projection, &Run::dw_projection);
     if (dw_.input_bias == nullptr || thread != 0) return;
     for (std::int64_t h = 0; h < layout_.hidden; ++h) {
       for (int slot = 0; slot < CellT::slots; ++slot) {
@@ -406,7 +523,7 @@ class Backward {
   std::vector<Recorded<T>> recorded_;
   Barrier all_;
   Array<T> zeros_;
-  Array<T> recurrent_, input_;  // weights, packed
+  Array<T> recurrent_, input_, projection_;  // weights, packed
   std::vector<Run> runs_;
 };
 

@@ -60,7 +60,7 @@ class WeightCache {
 
   static std::array<Part, 4> list(const L& layout, const Weights<T>& weights) {
     const std::size_t rows = CellT::gates * layout.hidden, biases = weights.input_bias != nullptr ? rows : 0;
-    return {Part{weights.input, rows * layout.input}, Part{weights.recurrent, rows * layout.hidden},
+    return {Part{weights.input, rows * layout.input}, Part{weights.recurrent, rows * layout.output},
             Part{weights.input_bias, biases}, Part{weights.recurrent_bias, biases}};
   }
 

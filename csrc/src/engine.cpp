@@ -115,10 +115,10 @@ void backward(const Shape& shape, const Weights<T>& weights, Sequences<const T> 
   same.threads = head.threads;
   const Kernels<T>& own = kernels(head.instruction_set, shape.cell, T());
   if (head.spent) {
-    const std::int64_t state = shape.batch * shape.hidden;
-    std::vector<T> again(shape.steps * state + 2 * state);  // y, hn, cn: known already
-    T* hn = again.data() + shape.steps * state;
-    own.forward(same, weights, x, h0, c0, {again.data(), state, shape.hidden}, hn, hn + state, tape);
+    const std::int64_t row = shape.batch * shape.output();
+    std::vector<T> again((shape.steps + 1) * row + shape.batch * shape.hidden);  // y, hn, cn: known already
+    T* hn = again.data() + shape.steps * row;
+    own.forward(same, weights, x, h0, c0, {again.data(), row, shape.output()}, hn, hn + row, tape);
   }
   head.spent = 1;
   std::memcpy(static_cast<void*>(tape), &head, sizeof head);

@@ -52,11 +52,13 @@ class Forward {
       : shape_(shape), weights_(weights), x_(x), h0_(h0), c0_(c0), y_(y), hn_(hn), cn_(cn), team_(team),
         layout_(shape), found_(tape == nullptr ? cache().find(layout_, weights) : nullptr),
         packed_(found_ ? found_ : std::make_shared<Packed<T, CellT>>(layout_)), packing_(team.threads),
-        zeros_(shape.hidden) {
-    std::fill_n(zeros_.data(), shape.hidden, T(0));
+        zeros_(layout_.output),
+        projection_(layout_.projected ? layout_.output_panels * layout_.hidden * L::columns : 0) {
+    std::fill_n(zeros_.data(), zeros_.size(), T(0));
     for (auto& group : team.groups) {
       const auto& rows = group.rows;
       start_.push_back(CellT::memory ? padded_state(rows, c0, shape.hidden, layout_.padded) : Array<T>());
+      inside_.push_back(layout_.projected && tape == nullptr ? Array<T>(rows.count() * layout_.padded) : Array<T>());
       projected_steps_.push_back(projected_steps(rows));
       const std::int64_t chunk = std::min(projected_steps_.back() * rows.count(), rows.total());
       projected_.push_back(tape == nullptr && chunk > 0 ? Array<T>(chunk * layout_.panels * L::sums) : Array<T>());
@@ -68,8 +70,14 @@ class Forward {
     if (!found_) {
       const auto [from, until] = share(layout_.panels, thread, team_.threads);
       for (std::int64_t panel = from; panel < until; ++panel) packed_->pack(layout_, weights_, panel);
-      packing_.wait();
     }
+    if (layout_.projected) {
+      const auto [from, until] = share(layout_.output_panels, thread, team_.threads);
+      for (std::int64_t n = from; n < until; ++n) {
+        pack_transposed<T, CellT>(weights_.projection, layout_.output, layout_.hidden, n, projection_panel(n));
+      }
+    }
+    if (!found_ || layout_.projected) packing_.wait();
     Group& group = team_.group(thread);
     const int index = team_.group_index(thread), member = team_.member(thread);
     const auto [first, last] = share(layout_.panels, member, group.threads);
@@ -78,6 +86,11 @@ class Forward {
       if (chunk > 0 && t % chunk == 0) project(index, t, std::min(t + chunk, group.rows.steps()), first, last);
       for (std::int64_t panel = first; panel < last; ++panel) step(index, t, panel);
       group.barrier->wait();
+      if (layout_.projected) {
+        const auto [n_from, n_until] = share(layout_.output_panels, member, group.threads);
+        for (std::int64_t n = n_from; n < n_until; ++n) project_output(index, t, n);
+        group.barrier->wait();
+      }
     }
     const auto [j_from, j_until] = share(group.rows.count(), member, group.threads);
     for (std::int64_t j = j_from; j < j_until; ++j) finish(index, j);
@@ -137,13 +150,38 @@ class Forward {
 
   const T* hidden_before(const Rows& rows, std::int64_t t, std::int64_t j) const {
     if (t > 0) return rows.at(y_, t - 1, j);
-    return h0_ != nullptr ? h0_ + rows.sequence(j) * layout_.hidden : zeros_.data();
+    return h0_ != nullptr ? h0_ + rows.sequence(j) * layout_.output : zeros_.data();
   }
 
   // c after step t - 1; c after step t. Without a tape both are the same place.
   T* memory(int index, std::int64_t t, std::int64_t j) {
     if (!records() || t < 0) return start_[index].data() + j * layout_.padded;
     return recorded_[index].memory + team_.groups[index].rows.row(t, j) * layout_.padded;
+  }
+
+  // The cell's output at step t, where it is yet to be projected.
+  T* inside(int index, std::int64_t t, std::int64_t j) {
+    if (!records()) return inside_[index].data() + j * layout_.padded;
+    return recorded_[index].inside + team_.groups[index].rows.row(t, j) * layout_.padded;
+  }
+
+  T* projection_panel(std::int64_t n) { return projection_.data() + n * layout_.hidden * L::columns; }
+
+  void project_output(int index, std::int64_t t, std::int64_t n) {
+    using Product = RowTile<T, L::lanes>;
+    const Rows& rows = team_.groups[index].rows;
+    const std::int64_t first = n * L::columns;
+    in_pieces(0, rows.running(t), Product::most, [&](std::int64_t a, std::int64_t b) {
+      const T* from[Product::most];
+      T* to[Product::most];
+      for (std::int64_t j = a; j < b; ++j) {
+        from[j - a] = inside(index, t, j);
+        to[j - a] = rows.at(y_, t, j) + first;
+      }
+      by_rows<Product::template Rows, Product::most>(static_cast<int>(b - a), static_cast<const T* const*>(from),
+                                                     layout_.hidden, static_cast<const T*>(projection_panel(n)),
+                                                     static_cast<T* const*>(to), layout_.output - first);
+    });
   }
 
   void step(int index, std::int64_t t, std::int64_t panel) {
@@ -164,14 +202,14 @@ class Forward {
       T* sums = keeps ? kept(index, panel, t, a) : local;
       const T* start = projected ? sums : packed_->bias.data() + panel * L::sums;
       by_rows<Tile::template Rows, Tile::most>(n, static_cast<const T* const*>(x), projected ? 0 : layout_.input, wx,
-                                               static_cast<const T* const*>(h), layout_.hidden, wh, start,
+                                               static_cast<const T* const*>(h), layout_.output, wh, start,
                                                static_cast<std::int64_t>(projected ? L::sums : 0), sums);
       for (int r = 0; r < n; ++r) cell(index, t, a + r, panel, h[r], sums + r * L::sums);
     });
   }
 
   void cell(int index, std::int64_t t, std::int64_t j, std::int64_t panel, const T* h, T* sums) {
-    T* y = team_.groups[index].rows.at(y_, t, j);
+    T* y = layout_.projected ? inside(index, t, j) : team_.groups[index].rows.at(y_, t, j);
     for (int u = 0; u < L::group; ++u) {
       const std::int64_t unit = panel * L::units + u * L::lanes, left = layout_.hidden - unit;
       if (left <= 0) return;
@@ -192,9 +230,9 @@ class Forward {
   // The final state of a sequence, and zeros behind it.
   void finish(int index, std::int64_t j) {
     const Rows& rows = team_.groups[index].rows;
-    const std::int64_t length = rows.length(j), b = rows.sequence(j), n = layout_.hidden;
+    const std::int64_t length = rows.length(j), b = rows.sequence(j), n = layout_.output, h = layout_.hidden;
     std::copy_n(rows.at(y_, length - 1, j), n, hn_ + b * n);
-    if constexpr (CellT::memory) std::copy_n(memory(index, length - 1, j), n, cn_ + b * n);
+    if constexpr (CellT::memory) std::copy_n(memory(index, length - 1, j), h, cn_ + b * h);
     for (std::int64_t t = length; t < shape_.steps; ++t) std::fill_n(y_.data + t * y_.step + b * y_.sequence, n, T(0));
   }
 
@@ -209,6 +247,8 @@ class Forward {
   std::shared_ptr<Packed<T, CellT>> found_, packed_;
   Barrier packing_;
   Array<T> zeros_;
+  Array<T> projection_;              // its weight, packed
+  std::vector<Array<T>> inside_;     // without a tape: the cells' outputs before their projection
   std::vector<Array<T>> start_;      // c before the first step; without a tape, c
   std::vector<Array<T>> projected_;  // without a tape: input products of some steps, as a tape's sums
   std::vector<std::int64_t> projected_steps_;

@@ -18,7 +18,8 @@ std::int64_t tape_size(const Shape& shape) {
   using L = Layout<T, CellT>;
   const L layout(shape);
   return sizeof(TapeHeader) / sizeof(T) +
-         shape.steps * shape.batch * (layout.panels * L::sums + (CellT::memory ? layout.padded : 0));
+         shape.steps * shape.batch *
+             (layout.panels * L::sums + (CellT::memory ? layout.padded : 0) + (layout.projected ? layout.padded : 0));
 }
 
 template <class T, class CellT>

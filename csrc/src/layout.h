@@ -26,14 +26,18 @@ struct Layout {
   explicit Layout(const Shape& shape)
       : input(shape.input),
         hidden(shape.hidden),
+        output(shape.output()),
         panels((hidden + units - 1) / units),
         padded(panels * units),
         input_panels((input + columns - 1) / columns),
-        hidden_panels((hidden + columns - 1) / columns) {}
+        output_panels((output + columns - 1) / columns),
+        unit_panels((hidden + columns - 1) / columns),
+        projected(shape.projected > 0) {}
 
-  std::int64_t input, hidden;
+  std::int64_t input, hidden, output;
   std::int64_t panels, padded;  // of units, and those in whole panels
-  std::int64_t input_panels, hidden_panels;  // of columns
+  std::int64_t input_panels, output_panels, unit_panels;  // of columns
+  bool projected;
 };
 
 // Weights by panel for the forward products: (panels, depth, slots in [begin, end) x group vectors).
@@ -76,6 +80,30 @@ void pack_backward(const Layout<T, CellT>& layout, const T* weight, std::int64_t
   }
 }
 
+// A weight (rows, width) for products of rows with its transpose: by panel of columns, which are its rows.
+template <class T, class CellT>
+void pack_transposed(const T* weight, std::int64_t rows, std::int64_t width, std::int64_t column_panel, T* to) {
+  constexpr std::int64_t columns = Layout<T, CellT>::columns;
+  for (std::int64_t k = 0; k < width; ++k) {
+    for (std::int64_t c = 0; c < columns; ++c) {
+      const std::int64_t row = column_panel * columns + c;
+      *to++ = row < rows ? weight[row * width + k] : T(0);
+    }
+  }
+}
+
+// A weight (rows, width) for products of rows with it: by panel of columns.
+template <class T, class CellT>
+void pack_straight(const T* weight, std::int64_t rows, std::int64_t width, std::int64_t column_panel, T* to) {
+  using L = Layout<T, CellT>;
+  for (std::int64_t k = 0; k < rows; ++k) {
+    for (int c = 0; c < kColumns; ++c, to += L::lanes) {
+      const std::int64_t first = column_panel * L::columns + c * L::lanes;
+      store(to, load(weight + k * width + first, width - first));
+    }
+  }
+}
+
 // What forward reads.
 template <class T, class CellT>
 struct Packed {
@@ -84,13 +112,13 @@ struct Packed {
 
   explicit Packed(const L& layout)
       : input(layout.panels * layout.input * L::from_input),
-        recurrent(layout.panels * layout.hidden * L::from_hidden),
+        recurrent(layout.panels * layout.output * L::from_hidden),
         bias(layout.panels * L::sums) {}
 
   void pack(const L& layout, const Weights<T>& weights, std::int64_t panel) {
     pack_forward<T, CellT>(layout, weights.input, layout.input, CellT::input_begin, CellT::input_end,
                            &CellT::input_gate, panel, input_panel(layout, panel));
-    pack_forward<T, CellT>(layout, weights.recurrent, layout.hidden, CellT::recurrent_begin, CellT::recurrent_end,
+    pack_forward<T, CellT>(layout, weights.recurrent, layout.output, CellT::recurrent_begin, CellT::recurrent_end,
                            &CellT::recurrent_gate, panel, recurrent_panel(layout, panel));
     T* to = bias.data() + panel * L::sums;
     for (int slot = 0; slot < CellT::slots; ++slot) {
@@ -110,7 +138,7 @@ struct Packed {
 
   T* input_panel(const L& layout, std::int64_t panel) { return input.data() + panel * layout.input * L::from_input; }
   T* recurrent_panel(const L& layout, std::int64_t panel) {
-    return recurrent.data() + panel * layout.hidden * L::from_hidden;
+    return recurrent.data() + panel * layout.output * L::from_hidden;
   }
 };
 

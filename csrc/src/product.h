@@ -75,6 +75,25 @@ LONGSHORT_INLINE void multiply(Vec<T> (&sums)[R][Columns], int first, const Left
   }
 }
 
+// to = rows times a packed right-hand side, for R rows and one panel of two vectors of columns.
+template <class T, int Lanes>
+struct RowTile {
+  static constexpr int most = kSums / 4 < 6 ? 6 : kSums / 4;
+
+  template <int R>
+  struct Rows {
+    static void run(const T* const* from, std::int64_t depth, const T* right, T* const* to, std::int64_t columns) {
+      Vec<T> sums[R][2] = {};
+      const T* places[R];
+      LONGSHORT_UNROLL for (int r = 0; r < R; ++r) places[r] = from[r];
+      multiply<T, R, 2>(sums, 0, Scattered<T>{places}, depth, right);
+      LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
+        LONGSHORT_UNROLL for (int c = 0; c < 2; ++c) store(to[r] + c * Lanes, sums[r][c], columns - c * Lanes);
+      }
+    }
+  };
+};
+
 // Calls Tile<1>, ..., Tile<Most> by number of rows: functions of the same type, compiled for each.
 template <template <int> class Tile, int Most, class... Arguments>
 LONGSHORT_INLINE void by_rows(int rows, Arguments... arguments) {

@@ -41,7 +41,7 @@ Team make_team(const Shape& shape) {
   constexpr int rows_each = 4;
   double valid = 0;
   for (std::int64_t b = 0; b < shape.batch; ++b) valid += shape.lengths != nullptr ? shape.lengths[b] : shape.steps;
-  const double weights = double(shape.input + shape.hidden) * CellT::gates * shape.hidden;
+  const double weights = double(shape.input + shape.output()) * CellT::gates * shape.hidden;
   int threads = static_cast<int>(std::clamp(valid * weights / worth, 1.0, std::max(double(shape.threads), 1.0)));
   const bool by_sequences = shape.batch >= rows_each * threads && weights * sizeof(T) <= shared_weights;
   std::vector<std::int64_t> order(shape.batch);
@@ -71,6 +71,7 @@ template <class T>
 struct Recorded {
   T* sums;    // (panels, rows, slots x group vectors): what the cell's backward needs, then its gradients
   T* memory;  // (rows, padded units): c after each step
+  T* inside;  // (rows, padded units): the cell's output before its projection
 };
 
 template <class T, class CellT>
@@ -79,8 +80,9 @@ std::vector<Recorded<T>> recorded(const Team& team, const Layout<T, CellT>& layo
   T* at = tape + sizeof(TapeHeader) / sizeof(T);
   for (const auto& group : team.groups) {
     T* memory = at + layout.panels * group.rows.total() * Layout<T, CellT>::sums;
-    result.push_back({at, memory});
-    at = CellT::memory ? memory + group.rows.total() * layout.padded : memory;
+    T* inside = CellT::memory ? memory + group.rows.total() * layout.padded : memory;
+    result.push_back({at, memory, inside});
+    at = layout.projected ? inside + group.rows.total() * layout.padded : inside;
   }
   return result;
 }

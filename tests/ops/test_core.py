@@ -13,6 +13,7 @@ from longshort import _core, ops
 from longshort.ops import operators
 
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+CELLS = [*GATES, "lstm projected"]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
@@ -42,16 +43,23 @@ def layer(cell, steps, batch, inputs, hidden, *, dtype=torch.float64, bias=True,
     def tensor(*shape, scale=1.0):
         return (torch.randn(shape, generator=random, dtype=torch.float64) * scale).to(dtype).requires_grad_()
 
-    rows = GATES[cell] * hidden
+    cell, _, projected = cell.partition(" ")
+    rows, output = GATES[cell] * hidden, (hidden + 1) // 2 if projected else hidden
     biases = (tensor(rows), tensor(rows)) if bias else (None, None)
-    weights = ops.Weights(tensor(rows, inputs, scale=0.3), tensor(rows, hidden, scale=0.7 * hidden**-0.5), *biases)
-    h0, c0 = tensor(batch, hidden), tensor(batch, hidden)
+    weights = ops.Weights(
+        tensor(rows, inputs, scale=0.3),
+        tensor(rows, output, scale=0.7 * output**-0.5),
+        *biases,
+        tensor(output, hidden, scale=hidden**-0.5) if projected else None,
+    )
+    h0, c0 = tensor(batch, output), tensor(batch, hidden)
     first = ((h0, c0) if cell == "lstm" else (h0,)) if state else None
     return tensor(steps, batch, inputs), first, weights
 
 
 def everything(cell, x, state, weights, *, backend, lengths=None, reverse=False):
     """Results and, of a random sum of them, all gradients, in float64."""
+    cell = cell.partition(" ")[0]
     leaves = [t for t in (x, *(state or ()), *weights) if t is not None]
     y, final = ops.recurrence(cell, x, state, weights, lengths=lengths, reverse=reverse, backend=backend)
     random = torch.Generator().manual_seed(1)
@@ -67,7 +75,7 @@ def as_double(x, state, weights):
     return double(x), state and tuple(map(double, state)), ops.Weights(*map(double, weights))
 
 
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_every_instruction_set_is_the_reference(instruction_set, dtype, cell):
     @settings(max_examples=8, deadline=None)
@@ -90,7 +98,7 @@ def test_every_instruction_set_is_the_reference(instruction_set, dtype, cell):
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 20, 600), (2, 40, 700, 300), (700, 3, 2, 5)], ids=str)
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", CELLS)
 def test_large_layers_and_many_rows(cell, shape):
     problem = layer(cell, *shape, dtype=torch.float32)
     with threads(2):
@@ -99,7 +107,7 @@ def test_large_layers_and_many_rows(cell, shape):
         assert (value - wanted).norm() <= 1e-5 * wanted.norm()
 
 
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", CELLS)
 def test_the_same_bits_each_time(cell):
     problem = layer(cell, 30, 33, 17, 70, dtype=torch.float32)
     lengths = [1 + k % 30 for k in range(33)]
@@ -132,10 +140,11 @@ def test_denormal_numbers_are_flushed_inside_only():
 
 
 @pytest.mark.parametrize("lengths", [None, [3, 1]])
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", CELLS)
 def test_gradients_and_second_gradients(cell, lengths):
     x, state, weights = layer(cell, 3, 2, 2, 3)
-    leaves = [x, *state, *weights[:4]]
+    cell = cell.partition(" ")[0]
+    leaves = [x, *state, *(w for w in weights if w is not None)]
 
     def run(x, *rest):
         cut = len(state)
@@ -158,9 +167,10 @@ def test_second_gradients_stop_where_the_first_did():
     torch.testing.assert_close(gradients("core"), gradients("reference"))
 
 
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", CELLS)
 def test_backward_twice(cell):
     x, state, weights = layer(cell, 5, 3, 4, 6, dtype=torch.float32)
+    cell = cell.partition(" ")[0]
     y, _ = ops.recurrence(cell, x, state, weights, backend="core")
     leaves = [x, *state, *weights[:4]]
     first = torch.autograd.grad(y.sum(), leaves, retain_graph=True)
@@ -174,7 +184,7 @@ def test_the_operators_are_sound(cell):
     c0 = state[1] if cell == "lstm" else None
     lengths = torch.tensor([3, 2])
     for train in (True, False):
-        arguments = (cell, x, state[0], c0, *weights[:4], lengths, False, train)
+        arguments = (cell, x, state[0], c0, *weights, lengths, False, train)
         torch.library.opcheck(operators.recurrence, arguments, test_utils=("test_schema", "test_faketensor"))
 
 

@@ -20,13 +20,15 @@ int gates(Cell cell);
 // Whether a cell carries a cell state c beside its hidden state h.
 bool has_memory(Cell cell);
 
-// The parameters of a layer. Biases may be null, both at once.
+// The parameters of a layer. Biases may be null, both at once. With a projection (LSTM only), the hidden state is the
+// projection of the cell's output and has R = P elements, else R = H.
 template <class T>
 struct Weights {
   const T* input;        // (G H, I)
-  const T* recurrent;    // (G H, H)
+  const T* recurrent;    // (G H, R)
   const T* input_bias;   // (G H)
   const T* recurrent_bias;
+  const T* projection = nullptr;  // (P, H)
 };
 
 // Their gradients, written, not added to.
@@ -36,6 +38,7 @@ struct WeightGradients {
   T* recurrent;
   T* input_bias;
   T* recurrent_bias;
+  T* projection = nullptr;
 };
 
 // Sequences in memory: step t of sequence b begins at data + t * step + b * sequence and is contiguous from there.
@@ -53,10 +56,13 @@ struct Shape {
   const std::int64_t* lengths;
   bool reverse;  // from each sequence's last valid step to its first
   int threads;   // at most so many
+  std::int64_t projected = 0;  // P, or 0 for no projection
+
+  std::int64_t output() const { return projected > 0 ? projected : hidden; }  // R
 };
 
 // Numbers that the tape of a layer takes: what forward leaves for backward. For N = T B steps these are
-// N (S + M) H', with S = 4 for LSTM and GRU, 1 for the RNNs, M = 1 for the LSTM, else 0, and H' = H rounded up to whole
+// N (S + M + J) H', with S = 4 for LSTM and GRU, 1 for the RNNs, M = 1 for the LSTM, else 0, J = 1 with a projection, else 0, and H' = H rounded up to whole
 // panels of vectors (at most 64 units), and a header. With lengths, only the valid steps' share of it is touched.
 template <class T>
 std::int64_t tape_size(const Shape& shape);
@@ -64,9 +70,9 @@ constexpr std::int64_t kTapeHeader = 64;  // bytes
 
 // Runs a layer.
 //   x       (T, B, I)
-//   h0, c0  (B, H), or null for zeros; c0 is null for a cell without memory
-//   y       (T, B, H), written; 0 at padded steps
-//   hn, cn  (B, H), written: the state after each sequence's last computed step
+//   h0, c0  (B, R) and (B, H), or null for zeros; c0 is null for a cell without memory
+//   y       (T, B, R), written; 0 at padded steps
+//   hn, cn  as h0 and c0, written: the state after each sequence's last computed step
 //   tape    tape_size(shape) numbers, written; or null: no backward will follow
 // Throws std::invalid_argument if a length is not among 1 to T.
 template <class T>
@@ -78,7 +84,7 @@ void forward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x
 //   tape          as forward wrote it. It is overwritten; called with it again, backward runs forward once more.
 //   dy, dhn, dcn  as y, hn, cn; each may be null for zeros
 //   dx            as x, written, 0 at padded steps; dx.data may be null: not asked
-//   dh0, dc0      (B, H), written; each may be null: not asked
+//   dh0, dc0      as h0 and c0, written; each may be null: not asked
 template <class T>
 void backward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x, const T* h0, const T* c0,
               Sequences<const T> y, T* tape, Sequences<const T> dy, const T* dhn, const T* dcn, Sequences<T> dx,

@@ -50,7 +50,7 @@ def recurrence(
         return aten.recurrence(cell, x, state, weights, lengths=lengths, reverse=reverse)
     h0, c0 = (*(state or ()), None, None)[:2]
     known = None if lengths is None else lengths.values
-    tensors = (x, h0, c0, *weights[:4])
+    tensors = (x, h0, c0, *weights)
     train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     if not _plain(tensors):
         transformed = not torch.compiler.is_compiling() and _transformed()
@@ -68,15 +68,15 @@ def steps(cell: str, layers: Sequence[Weights], batch: int, states: Sequence[Sta
     """Layers that run one step at a time and keep their state in the core; None where the core cannot."""
     x = layers[0].weight_ih
     able = operators is not None and all(
-        _can(cell, x.unsqueeze(0), state, weights) for weights, state in zip(layers, states, strict=True)
+        weights.weight_hr is None and _can(cell, x.unsqueeze(0), state, weights)
+        for weights, state in zip(layers, states, strict=True)
     )
     return Steps(cell, layers, batch, states) if able else None
 
 
 def _can(cell: str, x: Tensor, state: State | None, weights: Weights) -> bool:
     return (
-        weights.weight_hr is None
-        and cell in kernels.CELLS
+        cell in kernels.CELLS
         and x.dtype in kernels.DTYPES
         and x.is_cpu
         and x.size(1) > 0

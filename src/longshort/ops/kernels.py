@@ -24,9 +24,10 @@ class Inputs(NamedTuple):
 
     Attributes:
         x: input, (T, B, I).
-        h0, c0: the initial state, (B, H), or None for zeros.
-        w_ih, w_hh: weights, (G * H, I) and (G * H, H).
+        h0, c0: the initial state, (B, R) and (B, H), or None for zeros; R = P with a projection, else H.
+        w_ih, w_hh: weights, (G * H, I) and (G * H, R).
         b_ih, b_hh: biases, (G * H,), or None.
+        w_hr: projection, (P, H), or None.
     """
 
     x: Tensor
@@ -36,11 +37,18 @@ class Inputs(NamedTuple):
     w_hh: Tensor
     b_ih: Tensor | None
     b_hh: Tensor | None
+    w_hr: Tensor | None
+
+    @property
+    def hidden(self) -> int:
+        """H."""
+        return self.w_hh.size(1) if self.w_hr is None else self.w_hr.size(1)
 
 
-def tape_bytes(cell: str, x: Tensor, hidden: int) -> int:
+def tape_bytes(cell: str, inputs: Inputs) -> int:
     """Size of the memory in which forward leaves what backward needs; works with symbolic T and B."""
-    each = _core.tape_bytes(CELLS[cell], DTYPES[x.dtype], hidden)
+    x, projected = inputs.x, 0 if inputs.w_hr is None else inputs.w_hr.size(0)
+    each = _core.tape_bytes(CELLS[cell], DTYPES[x.dtype], inputs.hidden, projected)
     size: int = each * x.size(0) * x.size(1) + _core.TAPE_HEADER
     return size
 
@@ -48,11 +56,11 @@ def tape_bytes(cell: str, x: Tensor, hidden: int) -> int:
 def forward(
     cell: str, inputs: Inputs, lengths: Tensor | None, reverse: bool, tape: int = 0
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Output y (T, B, H), 0 at padded steps, and the final h and c, (B, H); `tape` is an address, 0 for no tape."""
+    """Output y (T, B, R), 0 at padded steps, and the final h (B, R) and c (B, H). `tape` is an address, 0 for none."""
     call = _Call(cell, inputs, lengths, reverse)
-    x, hidden = inputs.x, inputs.w_hh.size(1)
-    y, hn = x.new_empty(x.size(0), x.size(1), hidden), x.new_empty(x.size(1), hidden)
-    cn = torch.empty_like(hn) if cell in MEMORY else None
+    x, output = inputs.x, inputs.w_hh.size(1)
+    y, hn = x.new_empty(x.size(0), x.size(1), output), x.new_empty(x.size(1), output)
+    cn = x.new_empty(x.size(1), inputs.hidden) if cell in MEMORY else None
     _FORWARD[x.dtype](*call.arguments(y), hn.data_ptr(), _address(cn), tape)
     return y, hn, cn
 
@@ -74,7 +82,7 @@ def backward(
     call = _Call(cell, inputs, lengths, reverse)
     dy, dhn, dcn = upstream
     dy, dhn, dcn = _rows(dy), _whole(dhn), _whole(dcn)
-    wanted = [*ask, True, True, True, True]
+    wanted = [*ask, True, True, True, True, True]
     found = Inputs(*(_like(t) if want else None for t, want in zip(inputs, wanted, strict=True)))  # type: ignore[arg-type]
     _BACKWARD[inputs.x.dtype](
         *call.arguments(y),
@@ -82,7 +90,7 @@ def backward(
         *_placed(dy),
         *(_address(dhn), _address(dcn)),
         *_placed(found.x),
-        *(_address(found.w_ih), _address(found.w_hh), _address(found.b_ih), _address(found.b_hh)),
+        *map(_address, found[3:]),
         *(_address(found.h0), _address(found.c0)),
     )
     return found
@@ -93,6 +101,7 @@ class _Call:
 
     def __init__(self, cell: str, inputs: Inputs, lengths: Tensor | None, reverse: bool) -> None:
         x, *parts = inputs
+        self.hidden, self.projected = inputs.hidden, 0 if inputs.w_hr is None else inputs.w_hr.size(0)
         self.cell, self.reverse = CELLS[cell], reverse
         self.x = x if x.stride(-1) == 1 else x.contiguous()
         self.parts, self.lengths = [_whole(part) for part in parts], _whole(lengths)
@@ -100,11 +109,11 @@ class _Call:
     def arguments(self, y: Tensor) -> tuple[int, ...]:
         """As longshort._core takes them, up to y."""
         steps, batch, inputs = self.x.shape
-        h0, c0, w_ih, w_hh, b_ih, b_hh = map(_address, self.parts)
+        h0, c0, *weights = map(_address, self.parts)
         return (
-            *(self.cell, steps, batch, inputs, y.size(-1)),
+            *(self.cell, steps, batch, inputs, self.hidden, self.projected),
             *(_address(self.lengths), self.reverse, torch.get_num_threads()),
-            *(w_ih, w_hh, b_ih, b_hh),
+            *weights,
             *_placed(self.x),
             *(h0, c0),
             *_placed(y),

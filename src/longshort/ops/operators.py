@@ -18,19 +18,19 @@ from longshort.ops import kernels, reference
 from longshort.ops.kernels import Inputs
 from longshort.ops.lengths import Lengths
 
-Seven: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+Eight: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 Pullback: TypeAlias = tuple[tuple[Tensor, ...], Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]]
 
 
 class Recurrence(torch.autograd.Function):
-    """Arguments: cell, the seven of `Inputs`, lengths, reverse. Gives y, h_n and, where the cell has one, c_n."""
+    """Arguments: cell, the eight of `Inputs`, lengths, reverse. Gives y, h_n and, where the cell has one, c_n."""
 
     @staticmethod
     def forward(ctx: Any, cell: str, *arguments: Any) -> tuple[Tensor, ...]:
         """Run the layer and keep its tape."""
         *tensors, lengths, reverse = arguments
         inputs = Inputs(*tensors)
-        ctx.tape = _core.Tape(kernels.tape_bytes(cell, inputs.x, inputs.w_hh.size(1)))
+        ctx.tape = _core.Tape(kernels.tape_bytes(cell, inputs))
         y, hn, cn = kernels.forward(cell, inputs, lengths, reverse, ctx.tape.address)
         ctx.layer = cell, lengths, reverse
         ctx.set_materialize_grads(False)
@@ -87,13 +87,14 @@ def recurrence(
     w_hh: Tensor,
     b_ih: Tensor | None,
     b_hh: Tensor | None,
+    w_hr: Tensor | None,
     lengths: Tensor | None,
     reverse: bool,
     train: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Run a layer in one direction: y, h_n, c_n, and the tape (empty unless `train`)."""
-    tape = _tape(cell, x, w_hh, train)
-    inputs = Inputs(x, h0, c0, w_ih, w_hh, b_ih, b_hh)
+    inputs = Inputs(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
+    tape = _tape(cell, inputs, train)
     y, hn, cn = kernels.forward(cell, inputs, lengths, reverse, tape.data_ptr() if train else 0)
     return y, hn, x.new_empty(0) if cn is None else cn, tape
 
@@ -108,17 +109,19 @@ def _(
     w_hh: Tensor,
     b_ih: Tensor | None,
     b_hh: Tensor | None,
+    w_hr: Tensor | None,
     lengths: Tensor | None,
     reverse: bool,
     train: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    inputs = Inputs(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
     hn = x.new_empty(x.size(1), w_hh.size(1))
-    cn = torch.empty_like(hn) if cell in kernels.MEMORY else x.new_empty(0)
-    return x.new_empty(x.size(0), x.size(1), w_hh.size(1)), hn, cn, _tape(cell, x, w_hh, train)
+    cn = x.new_empty(x.size(1), inputs.hidden) if cell in kernels.MEMORY else x.new_empty(0)
+    return x.new_empty(x.size(0), x.size(1), w_hh.size(1)), hn, cn, _tape(cell, inputs, train)
 
 
-def _tape(cell: str, x: Tensor, w_hh: Tensor, train: bool) -> Tensor:
-    return torch.empty(kernels.tape_bytes(cell, x, w_hh.size(1)) if train else 0, dtype=torch.uint8)
+def _tape(cell: str, inputs: Inputs, train: bool) -> Tensor:
+    return torch.empty(kernels.tape_bytes(cell, inputs) if train else 0, dtype=torch.uint8)
 
 
 @torch.library.custom_op("longshort::recurrence_backward", mutates_args=(), device_types="cpu")
@@ -134,14 +137,15 @@ def recurrence_backward(
     w_hh: Tensor,
     b_ih: Tensor | None,
     b_hh: Tensor | None,
+    w_hr: Tensor | None,
     lengths: Tensor | None,
     reverse: bool,
     y: Tensor,
     tape: Tensor,
     ask: Sequence[bool],
-) -> Seven:
-    """Gradients of the seven tensors of `Inputs` from those of y, h_n and c_n; `ask` as in `kernels.backward`."""
-    inputs = Inputs(x, h0, c0, w_ih, w_hh, b_ih, b_hh)
+) -> Eight:
+    """Gradients of the eight tensors of `Inputs` from those of y, h_n and c_n; `ask` as in `kernels.backward`."""
+    inputs = Inputs(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
     wish = (ask[0], ask[1], ask[2])
     found = kernels.backward((dy, dhn, dcn), cell, inputs, lengths, reverse, y, tape.data_ptr(), wish)
     return _filled(found, x)
@@ -160,19 +164,20 @@ def _(
     w_hh: Tensor,
     b_ih: Tensor | None,
     b_hh: Tensor | None,
+    w_hr: Tensor | None,
     lengths: Tensor | None,
     reverse: bool,
     y: Tensor,
     tape: Tensor,
     ask: Sequence[bool],
-) -> Seven:
-    wanted = zip((x, h0, c0, w_ih, w_hh, b_ih, b_hh), [*ask, True, True, True, True], strict=True)
+) -> Eight:
+    wanted = zip((x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr), [*ask, True, True, True, True, True], strict=True)
     return _filled([kernels._like(t) if want else None for t, want in wanted], x)
 
 
-def _filled(tensors: Sequence[Tensor | None], x: Tensor) -> Seven:
+def _filled(tensors: Sequence[Tensor | None], x: Tensor) -> Eight:
     """An operator gives tensors: an empty one stands for none."""
-    return cast(Seven, tuple(x.new_empty(0) if t is None else t for t in tensors))
+    return cast(Eight, tuple(x.new_empty(0) if t is None else t for t in tensors))
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -259,9 +264,9 @@ class FunctionalBackward(torch.autograd.Function):
     """`recurrence_backward` likewise."""
 
     @staticmethod
-    def forward(*arguments: Any) -> Seven:
+    def forward(*arguments: Any) -> Eight:
         """Run the operator."""
-        result: Seven = recurrence_backward(*arguments)
+        result: Eight = recurrence_backward(*arguments)
         return result
 
     @staticmethod
