@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+CSRC := $(wildcard csrc/*/*.h csrc/*/*.cpp csrc/include/longshort/*.h)
 
 # The core alone needs only cmake and g++.
 CORE := cmake -S . -DLONGSHORT_TESTS=ON
@@ -13,7 +14,7 @@ CORE := cmake -S . -DLONGSHORT_TESTS=ON
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(CSRC)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
@@ -27,12 +28,14 @@ test: $(INSTALLED)  ## all tests
 check: $(INSTALLED)  ## style, types, exported names
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run -Werror $(CSRC)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_public.py
 
 format: $(INSTALLED)  ## write the code as the style wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CSRC)
 
 bench: $(INSTALLED)  ## every figure of the README (about an hour on two cores)
 	$(BIN)/python benchmarks/forecasting.py all

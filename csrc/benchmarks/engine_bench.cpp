@@ -6,8 +6,6 @@
 // the median time of an inference and of forward and backward (all gradients), with the share of that peak; and the
 // time of one step of a Stream beside that of reading its weights from cache. A multiplication and an addition are two
 // operations; only those of the matrix products are counted. LONGSHORT_ISA chooses the instruction set, as ever.
-#include "longshort/engine.h"
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -20,13 +18,13 @@
 #include <thread>
 #include <vector>
 
+#include "longshort/engine.h"
+
 namespace {
 
 using namespace longshort;
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // Median seconds of a call, over as many as take `budget` seconds and at least five.
 template <class Call>
@@ -45,42 +43,42 @@ double median_time(double budget, const Call& call) {
 // -- the machine ------------------------------------------------------------------------------------------------------
 
 constexpr int kAccumulators = 12;  // latency times width of the widest pipelines, and they still stay in registers
-constexpr int kRounds = 1 << 17;  // about a millisecond
+constexpr int kRounds = 1 << 17;   // about a millisecond
 
 // Each for one instruction set: fma() is a loop over independent sums, read() adds up numbers in memory. `factor` is
 // not known to the compiler, and vectors do not cross a function's border.
-#define LONGSHORT_LOOPS(name, bytes, ...)                                                                       \
-  struct name {                                                                                                 \
-    typedef float Vector __attribute__((vector_size(bytes)));                                                   \
-    static constexpr int lanes = bytes / sizeof(float);                                                         \
-    __VA_ARGS__ __attribute__((noinline)) static float fma(float factor) {                                      \
-      Vector sums[kAccumulators];                                                                               \
-      for (int k = 0; k < kAccumulators; ++k) sums[k] = Vector{} + static_cast<float>(k);                       \
-      const Vector by = Vector{} + factor, plus = Vector{} + (1 - factor);                                      \
-      for (int round = 0; round < kRounds; ++round) {                                                           \
-        _Pragma("GCC unroll 12") for (int k = 0; k < kAccumulators; ++k) sums[k] = sums[k] * by + plus;         \
-      }                                                                                                         \
-      Vector sum{};                                                                                             \
-      for (int k = 0; k < kAccumulators; ++k) sum += sums[k];                                                   \
-      float total = 0;                                                                                          \
-      for (int k = 0; k < lanes; ++k) total += sum[k];                                                          \
-      return total;                                                                                             \
-    }                                                                                                           \
-    __VA_ARGS__ __attribute__((noinline)) static float read(const float* from, std::size_t size) {              \
-      Vector sums[8] = {};                                                                                      \
-      for (std::size_t k = 0; k + 8 * lanes <= size; k += 8 * lanes) {                                          \
-        _Pragma("GCC unroll 8") for (int j = 0; j < 8; ++j) {                                                   \
-          Vector v;                                                                                             \
-          std::memcpy(&v, from + k + j * lanes, sizeof v);                                                      \
-          sums[j] += v;                                                                                         \
-        }                                                                                                       \
-      }                                                                                                         \
-      Vector sum{};                                                                                             \
-      for (int j = 0; j < 8; ++j) sum += sums[j];                                                               \
-      float total = 0;                                                                                          \
-      for (int k = 0; k < lanes; ++k) total += sum[k];                                                          \
-      return total;                                                                                             \
-    }                                                                                                           \
+#define LONGSHORT_LOOPS(name, bytes, ...)                                                               \
+  struct name {                                                                                         \
+    typedef float Vector __attribute__((vector_size(bytes)));                                           \
+    static constexpr int lanes = bytes / sizeof(float);                                                 \
+    __VA_ARGS__ __attribute__((noinline)) static float fma(float factor) {                              \
+      Vector sums[kAccumulators];                                                                       \
+      for (int k = 0; k < kAccumulators; ++k) sums[k] = Vector{} + static_cast<float>(k);               \
+      const Vector by = Vector{} + factor, plus = Vector{} + (1 - factor);                              \
+      for (int round = 0; round < kRounds; ++round) {                                                   \
+        _Pragma("GCC unroll 12") for (int k = 0; k < kAccumulators; ++k) sums[k] = sums[k] * by + plus; \
+      }                                                                                                 \
+      Vector sum{};                                                                                     \
+      for (int k = 0; k < kAccumulators; ++k) sum += sums[k];                                           \
+      float total = 0;                                                                                  \
+      for (int k = 0; k < lanes; ++k) total += sum[k];                                                  \
+      return total;                                                                                     \
+    }                                                                                                   \
+    __VA_ARGS__ __attribute__((noinline)) static float read(const float* from, std::size_t size) {      \
+      Vector sums[8] = {};                                                                              \
+      for (std::size_t k = 0; k + 8 * lanes <= size; k += 8 * lanes) {                                  \
+        _Pragma("GCC unroll 8") for (int j = 0; j < 8; ++j) {                                           \
+          Vector v;                                                                                     \
+          std::memcpy(&v, from + k + j * lanes, sizeof v);                                              \
+          sums[j] += v;                                                                                 \
+        }                                                                                               \
+      }                                                                                                 \
+      Vector sum{};                                                                                     \
+      for (int j = 0; j < 8; ++j) sum += sums[j];                                                       \
+      float total = 0;                                                                                  \
+      for (int k = 0; k < lanes; ++k) total += sum[k];                                                  \
+      return total;                                                                                     \
+    }                                                                                                   \
   };
 
 LONGSHORT_LOOPS(Baseline, 16)
@@ -195,21 +193,26 @@ void bench_stream(Cell cell, double budget) {
   std::vector<float> y(layer.size.hidden);
   const auto one = stream<float>(cell, 1, layer.size.input, layer.size.hidden, layer.weights());
   constexpr int many = 100;
-  const double step = median_time(budget, [&] {
-                        for (int k = 0; k < many; ++k) one->step(x.data(), y.data());
-                      }) / many;
+  const double step = median_time(budget,
+                                  [&] {
+                                    for (int k = 0; k < many; ++k) one->step(x.data(), y.data());
+                                  }) /
+                      many;
   const std::vector<float> numbers = random_numbers(layer.wx.size() + layer.wh.size(), 1);
   const Loops loops = widest();
-  const double read = median_time(budget, [&] {
-                        for (int k = 0; k < many; ++k) sink = loops.read(numbers.data(), numbers.size());
-                      }) / many;
+  const double read = median_time(budget,
+                                  [&] {
+                                    for (int k = 0; k < many; ++k) sink = loops.read(numbers.data(), numbers.size());
+                                  }) /
+                      many;
   std::printf("stream 1,1,64,128: %.2f us a step; reading its %.0f KB of weights takes %.2f us\n", step * 1e6,
               numbers.size() * sizeof(float) * 1e-3, read * 1e6);
 }
 
 [[noreturn]] void usage() {
-  std::fprintf(stderr, "usage: engine_bench [--cell lstm|gru|rnn_tanh|rnn_relu] [--shape batch,steps,input,hidden]... "
-                       "[--quick]\n");
+  std::fprintf(stderr,
+               "usage: engine_bench [--cell lstm|gru|rnn_tanh|rnn_relu] [--shape batch,steps,input,hidden]... "
+               "[--quick]\n");
   std::exit(2);
 }
 
@@ -238,9 +241,8 @@ int main(int argc, char** argv) {
     }
   }
   if (sizes.empty()) {
-    sizes = {{1, 1, 64, 128},      {1, 100, 64, 128},    {1, 100, 128, 512},
-             {32, 100, 64, 128},   {32, 100, 128, 256},  {64, 100, 256, 512},
-             {32, 50, 1024, 1024}, {128, 28, 28, 128},   {256, 365, 32, 64}};
+    sizes = {{1, 1, 64, 128},     {1, 100, 64, 128},    {1, 100, 128, 512}, {32, 100, 64, 128}, {32, 100, 128, 256},
+             {64, 100, 256, 512}, {32, 50, 1024, 1024}, {128, 28, 28, 128}, {256, 365, 32, 64}};
     if (budget < 0.5) sizes = {sizes[0], sizes[1], sizes[3], sizes[7]};
   }
   const double peaks[] = {peak(1), peak(2)};

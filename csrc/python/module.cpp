@@ -24,7 +24,8 @@ Sequences<T> sequences(Address data, std::ptrdiff_t step, std::ptrdiff_t sequenc
   return {at<T>(data), step, sequence};
 }
 
-// Memory for a tape: a library's own, because the operating system's is slow to hand out anew for each step of training.
+// Memory for a tape: a library's own, because the operating system's is slow to hand out anew for each step of
+// training.
 class Tape {
  public:
   explicit Tape(std::size_t bytes) : memory_(bytes) {}
@@ -38,28 +39,30 @@ template <class T>
 void define(nb::module_& m, const std::string& suffix) {
   m.def(("forward_" + suffix).c_str(),
         [](int cell, std::int64_t steps, std::int64_t batch, std::int64_t input, std::int64_t hidden,
-           std::int64_t projected, Address lengths, bool reverse, int threads, Address w_ih, Address w_hh, Address b_ih, Address b_hh, Address w_hr, Address x,
-           std::ptrdiff_t x_step, std::ptrdiff_t x_sequence, Address h0, Address c0, Address y, std::ptrdiff_t y_step,
-           std::ptrdiff_t y_sequence, Address hn, Address cn, Address tape) {
+           std::int64_t projected, Address lengths, bool reverse, int threads, Address w_ih, Address w_hh, Address b_ih,
+           Address b_hh, Address w_hr, Address x, std::ptrdiff_t x_step, std::ptrdiff_t x_sequence, Address h0,
+           Address c0, Address y, std::ptrdiff_t y_step, std::ptrdiff_t y_sequence, Address hn, Address cn,
+           Address tape) {
           nb::gil_scoped_release release;
-          const Shape shape{static_cast<Cell>(cell), steps, batch, input, hidden, at<const std::int64_t>(lengths),
-                            reverse, threads, projected};
+          const Shape shape{static_cast<Cell>(cell),         steps,   batch,   input,    hidden,
+                            at<const std::int64_t>(lengths), reverse, threads, projected};
           const Weights<T> weights{at<const T>(w_ih), at<const T>(w_hh), at<const T>(b_ih), at<const T>(b_hh),
                                    at<const T>(w_hr)};
-          forward<T>(shape, weights, sequences<const T>(x, x_step, x_sequence), at<const T>(h0),
-                            at<const T>(c0), sequences<T>(y, y_step, y_sequence), at<T>(hn), at<T>(cn), at<T>(tape));
+          forward<T>(shape, weights, sequences<const T>(x, x_step, x_sequence), at<const T>(h0), at<const T>(c0),
+                     sequences<T>(y, y_step, y_sequence), at<T>(hn), at<T>(cn), at<T>(tape));
         });
 
   m.def(("backward_" + suffix).c_str(),
         [](int cell, std::int64_t steps, std::int64_t batch, std::int64_t input, std::int64_t hidden,
-           std::int64_t projected, Address lengths, bool reverse, int threads, Address w_ih, Address w_hh, Address b_ih, Address b_hh, Address w_hr, Address x,
-           std::ptrdiff_t x_step, std::ptrdiff_t x_sequence, Address h0, Address c0, Address y, std::ptrdiff_t y_step,
-           std::ptrdiff_t y_sequence, Address tape, Address dy, std::ptrdiff_t dy_step, std::ptrdiff_t dy_sequence,
-           Address dhn, Address dcn, Address dx, std::ptrdiff_t dx_step, std::ptrdiff_t dx_sequence, Address dw_ih,
-           Address dw_hh, Address db_ih, Address db_hh, Address dw_hr, Address dh0, Address dc0) {
+           std::int64_t projected, Address lengths, bool reverse, int threads, Address w_ih, Address w_hh, Address b_ih,
+           Address b_hh, Address w_hr, Address x, std::ptrdiff_t x_step, std::ptrdiff_t x_sequence, Address h0,
+           Address c0, Address y, std::ptrdiff_t y_step, std::ptrdiff_t y_sequence, Address tape, Address dy,
+           std::ptrdiff_t dy_step, std::ptrdiff_t dy_sequence, Address dhn, Address dcn, Address dx,
+           std::ptrdiff_t dx_step, std::ptrdiff_t dx_sequence, Address dw_ih, Address dw_hh, Address db_ih,
+           Address db_hh, Address dw_hr, Address dh0, Address dc0) {
           nb::gil_scoped_release release;
-          const Shape shape{static_cast<Cell>(cell), steps, batch, input, hidden, at<const std::int64_t>(lengths),
-                            reverse, threads, projected};
+          const Shape shape{static_cast<Cell>(cell),         steps,   batch,   input,    hidden,
+                            at<const std::int64_t>(lengths), reverse, threads, projected};
           const Weights<T> weights{at<const T>(w_ih), at<const T>(w_hh), at<const T>(b_ih), at<const T>(b_hh),
                                    at<const T>(w_hr)};
           backward<T>(shape, weights, sequences<const T>(x, x_step, x_sequence), at<const T>(h0), at<const T>(c0),
@@ -73,12 +76,11 @@ void define(nb::module_& m, const std::string& suffix) {
       .def("step", [](Stream<T>& stream, Address x, Address y) { stream.step(at<const T>(x), at<T>(y)); })
       .def("read", [](Stream<T>& stream, Address h, Address c) { stream.read(at<T>(h), at<T>(c)); })
       .def("write", [](Stream<T>& stream, Address h, Address c) { stream.write(at<const T>(h), at<const T>(c)); });
-  m.def(("stream_" + suffix).c_str(),
-        [](int cell, std::int64_t batch, std::int64_t input, std::int64_t hidden, Address w_ih, Address w_hh,
-           Address b_ih, Address b_hh) {
-          return stream<T>(static_cast<Cell>(cell), batch, input, hidden,
-                           {at<const T>(w_ih), at<const T>(w_hh), at<const T>(b_ih), at<const T>(b_hh)});
-        });
+  m.def(("stream_" + suffix).c_str(), [](int cell, std::int64_t batch, std::int64_t input, std::int64_t hidden,
+                                         Address w_ih, Address w_hh, Address b_ih, Address b_hh) {
+    return stream<T>(static_cast<Cell>(cell), batch, input, hidden,
+                     {at<const T>(w_ih), at<const T>(w_hh), at<const T>(b_ih), at<const T>(b_hh)});
+  });
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 
 namespace longshort::LONGSHORT_ISA {
 
-// to = sums W^T for R rows of a tape, over all its panels, and the first C vectors of a panel of columns. `Sums` numbers
-// of each row and panel take part.
+// to = sums W^T for R rows of a tape, over all its panels, and the first C vectors of a panel of columns. `Sums`
+// numbers of each row and panel take part.
 template <class T, class CellT, int Sums, int C = kColumns>
 struct BackwardTile {
   using L = Layout<T, CellT>;
@@ -87,10 +87,24 @@ class Backward {
   using NarrowInputTile = BackwardTile<T, CellT, L::from_input, 1>;
 
   Backward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x, const T* h0, const T* c0,
-           Sequences<const T> y, Team& team, T* tape, Sequences<const T> dy, const T* dhn, const T* dcn, Sequences<T> dx,
-           WeightGradients<T> dw, T* dh0, T* dc0)
-      : shape_(shape), weights_(weights), x_(x), h0_(h0), y_(y), dy_(dy), dhn_(dhn), dx_(dx), dw_(dw),
-        dh0_(dh0), dc0_(dc0), team_(team), layout_(shape), recorded_(recorded<T, CellT>(team, layout_, tape)), all_(team_.threads), zeros_(layout_.output),
+           Sequences<const T> y, Team& team, T* tape, Sequences<const T> dy, const T* dhn, const T* dcn,
+           Sequences<T> dx, WeightGradients<T> dw, T* dh0, T* dc0)
+      : shape_(shape),
+        weights_(weights),
+        x_(x),
+        h0_(h0),
+        y_(y),
+        dy_(dy),
+        dhn_(dhn),
+        dx_(dx),
+        dw_(dw),
+        dh0_(dh0),
+        dc0_(dc0),
+        team_(team),
+        layout_(shape),
+        recorded_(recorded<T, CellT>(team, layout_, tape)),
+        all_(team_.threads),
+        zeros_(layout_.output),
         recurrent_(layout_.output_panels * layout_.panels * L::from_hidden * L::columns),
         input_(dx.data != nullptr ? layout_.input_panels * layout_.panels * L::from_input * L::columns : 0),
         projection_(layout_.projected ? layout_.unit_panels * layout_.output * L::columns : 0) {
@@ -157,10 +171,10 @@ class Backward {
   static constexpr int kBlockColumns = L::units < L::columns ? 1 : L::units / L::columns;
 
   struct Run {
-    Array<T> start;    // c before the first step
-    Array<T> dh, dc;   // gradients carried to the step before
-    Array<T> bias;     // (panels, slots x group vectors): sums over rows
-    Array<T> columns;  // x and the last h of some rows, by panel of columns
+    Array<T> start;      // c before the first step
+    Array<T> dh, dc;     // gradients carried to the step before
+    Array<T> bias;       // (panels, slots x group vectors): sums over rows
+    Array<T> columns;    // x and the last h of some rows, by panel of columns
     Array<T> projected;  // with a projection: the gradient of h at each row
     Array<T> inside;     // and the cell's output at some rows, by panel of columns
     Array<T> own_input, own_recurrent, own_projection;
@@ -188,8 +202,8 @@ class Backward {
     const bool recurs = shape_.steps > 1 || dh0_ != nullptr;
     const auto [from, until] = share(recurs ? layout_.output_panels : 0, thread, team_.threads);
     for (std::int64_t n = from; n < until; ++n) {
-      pack_backward<T, CellT>(layout_, weights_.recurrent, layout_.output, CellT::recurrent_begin,
-                              CellT::recurrent_end, &CellT::recurrent_gate, n, recurrent_panel(n));
+      pack_backward<T, CellT>(layout_, weights_.recurrent, layout_.output, CellT::recurrent_begin, CellT::recurrent_end,
+                              &CellT::recurrent_gate, n, recurrent_panel(n));
     }
     if (layout_.projected) {
       const auto [begin, end] = share(layout_.unit_panels, thread, team_.threads);
@@ -294,8 +308,8 @@ class Backward {
   void tile(bool narrow, std::int64_t rows, const T* at, std::int64_t panel_stride, const T* weights, T* const* to,
             std::int64_t columns) {
     if (narrow) {
-      by_rows<Narrow::template Rows, Narrow::most>(static_cast<int>(rows), at, panel_stride, layout_.panels, weights, to,
-                                                   columns);
+      by_rows<Narrow::template Rows, Narrow::most>(static_cast<int>(rows), at, panel_stride, layout_.panels, weights,
+                                                   to, columns);
     } else {
       by_rows<Wide::template Rows, Wide::most>(static_cast<int>(rows), at, panel_stride, layout_.panels, weights, to,
                                                columns);
@@ -410,7 +424,8 @@ class Backward {
         const std::int64_t left = (is_input ? layout_.input : layout_.output) - first;
         for (int c = 0; c < kColumns; ++c) {
           const std::int64_t some = left - c * L::lanes;
-          store(to + (n * kChunk + k) * L::columns + c * L::lanes, some > 0 ? load(from + c * L::lanes, some) : Vec<T>{});
+          store(to + (n * kChunk + k) * L::columns + c * L::lanes,
+                some > 0 ? load(from + c * L::lanes, some) : Vec<T>{});
         }
       }
     }
@@ -441,9 +456,9 @@ class Backward {
         for (int unit = 0; unit < L::units; unit += W::height) {
           const std::int64_t h = panel * L::units + unit, units = layout_.hidden - h;
           if (units <= 0) break;
-          (width - first <= L::lanes ? Narrow::run : W::run)(
-              at + slot * L::units + unit, columns, count, to + (gate(slot) * layout_.hidden + h) * width + first, width,
-              units, width - first, add);
+          (width - first <= L::lanes ? Narrow::run : W::run)(at + slot * L::units + unit, columns, count,
+                                                             to + (gate(slot) * layout_.hidden + h) * width + first,
+                                                             width, units, width - first, add);
         }
       }
     }

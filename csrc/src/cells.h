@@ -25,9 +25,9 @@ struct Lstm {
   static constexpr int input_begin = 0, input_end = 4, recurrent_begin = 0, recurrent_end = 4;
   static constexpr int input_gate(int slot) { return slot; }
   static constexpr int recurrent_gate(int slot) { return slot; }
-  static constexpr int group = 1;       // vectors of units side by side, so that one product fills the registers
-  static constexpr bool memory = true;  // carries a cell state
-  static constexpr bool direct = false; // h depends on the last h other than through the sums
+  static constexpr int group = 1;        // vectors of units side by side, so that one product fills the registers
+  static constexpr bool memory = true;   // carries a cell state
+  static constexpr bool direct = false;  // h depends on the last h other than through the sums
 
   static LONGSHORT_INLINE State<T> forward(Vec<T>* s, const State<T>& last) {
     s[0] = sigmoid<T>(s[0]);

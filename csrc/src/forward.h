@@ -49,9 +49,19 @@ class Forward {
 
   Forward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x, const T* h0, const T* c0, Sequences<T> y,
           T* hn, T* cn, Team& team, T* tape)
-      : shape_(shape), weights_(weights), x_(x), h0_(h0), c0_(c0), y_(y), hn_(hn), cn_(cn), team_(team),
-        layout_(shape), found_(tape == nullptr ? cache().find(layout_, weights) : nullptr),
-        packed_(found_ ? found_ : std::make_shared<Packed<T, CellT>>(layout_)), packing_(team.threads),
+      : shape_(shape),
+        weights_(weights),
+        x_(x),
+        h0_(h0),
+        c0_(c0),
+        y_(y),
+        hn_(hn),
+        cn_(cn),
+        team_(team),
+        layout_(shape),
+        found_(tape == nullptr ? cache().find(layout_, weights) : nullptr),
+        packed_(found_ ? found_ : std::make_shared<Packed<T, CellT>>(layout_)),
+        packing_(team.threads),
         zeros_(layout_.output),
         projection_(layout_.projected ? layout_.output_panels * layout_.hidden * L::columns : 0) {
     std::fill_n(zeros_.data(), zeros_.size(), T(0));
@@ -59,9 +69,9 @@ class Forward {
       const auto& rows = group.rows;
       start_.push_back(CellT::memory ? padded_state(rows, c0, shape.hidden, layout_.padded) : Array<T>());
       inside_.push_back(layout_.projected && tape == nullptr ? Array<T>(rows.count() * layout_.padded) : Array<T>());
-      projected_steps_.push_back(projected_steps(rows));
-      const std::int64_t chunk = std::min(projected_steps_.back() * rows.count(), rows.total());
-      projected_.push_back(tape == nullptr && chunk > 0 ? Array<T>(chunk * layout_.panels * L::sums) : Array<T>());
+      ahead_.push_back(steps_ahead(rows));
+      const std::int64_t chunk = std::min(ahead_.back() * rows.count(), rows.total());
+      sums_ahead_.push_back(tape == nullptr && chunk > 0 ? Array<T>(chunk * layout_.panels * L::sums) : Array<T>());
     }
     if (tape != nullptr) recorded_ = recorded<T, CellT>(team, layout_, tape);
   }
@@ -81,9 +91,9 @@ class Forward {
     Group& group = team_.group(thread);
     const int index = team_.group_index(thread), member = team_.member(thread);
     const auto [first, last] = share(layout_.panels, member, group.threads);
-    const std::int64_t chunk = projected_steps_[index];
+    const std::int64_t chunk = ahead_[index];
     for (std::int64_t t = 0; t < group.rows.steps(); ++t) {
-      if (chunk > 0 && t % chunk == 0) project(index, t, std::min(t + chunk, group.rows.steps()), first, last);
+      if (chunk > 0 && t % chunk == 0) multiply_ahead(index, t, std::min(t + chunk, group.rows.steps()), first, last);
       for (std::int64_t panel = first; panel < last; ++panel) step(index, t, panel);
       group.barrier->wait();
       if (layout_.projected) {
@@ -112,7 +122,7 @@ class Forward {
 
   // Steps whose input products are computed ahead, in one go: where a step has too few rows to use a weight well once
   // it is there, or the weights are too many to stay. 0: in each step.
-  std::int64_t projected_steps(const Rows& rows) const {
+  std::int64_t steps_ahead(const Rows& rows) const {
     constexpr std::int64_t chunk_rows = 96;
     const bool few = rows.count() < Tile::most;
     const bool large = (layout_.input + layout_.hidden) * L::sums * static_cast<std::int64_t>(sizeof(T)) > 300000;
@@ -123,13 +133,13 @@ class Forward {
   T* kept(int index, std::int64_t panel, std::int64_t t, std::int64_t j) {
     const Rows& rows = team_.groups[index].rows;
     if (records()) return recorded_[index].sums + (panel * rows.total() + rows.row(t, j)) * L::sums;
-    const std::int64_t chunk = projected_steps_[index];
+    const std::int64_t chunk = ahead_[index];
     const std::int64_t capacity = std::min(chunk * rows.count(), rows.total());
     const std::int64_t row = rows.row(t, j) - rows.row(t - t % chunk, 0);
-    return projected_[index].data() + (panel * capacity + row) * L::sums;
+    return sums_ahead_[index].data() + (panel * capacity + row) * L::sums;
   }
 
-  void project(int index, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last) {
+  void multiply_ahead(int index, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last) {
     const Rows& rows = team_.groups[index].rows;
     const T* x[Tile::most];
     for (std::int64_t panel = first; panel < last; ++panel) {
@@ -138,12 +148,11 @@ class Forward {
       in_pieces(from, until, Tile::most, [&](std::int64_t a, std::int64_t b) {
         T* to = kept(index, panel, cursor.t(), cursor.j());
         for (std::int64_t r = 0; r < b - a; ++r, cursor.next()) x[r] = rows.at(x_, cursor.t(), cursor.j());
-        by_rows<Tile::template Rows, Tile::most>(int(b - a), static_cast<const T* const*>(x), layout_.input,
-                                                 static_cast<const T*>(packed_->input_panel(layout_, panel)),
-                                                 static_cast<const T* const*>(nullptr), std::int64_t{0},
-                                                 static_cast<const T*>(nullptr),
-                                                 static_cast<const T*>(packed_->bias.data() + panel * L::sums),
-                                                 std::int64_t{0}, to);
+        by_rows<Tile::template Rows, Tile::most>(
+            int(b - a), static_cast<const T* const*>(x), layout_.input,
+            static_cast<const T*>(packed_->input_panel(layout_, panel)), static_cast<const T* const*>(nullptr),
+            std::int64_t{0}, static_cast<const T*>(nullptr),
+            static_cast<const T*>(packed_->bias.data() + panel * L::sums), std::int64_t{0}, to);
       });
     }
   }
@@ -186,8 +195,8 @@ class Forward {
 
   void step(int index, std::int64_t t, std::int64_t panel) {
     const Rows& rows = team_.groups[index].rows;
-    const bool projected = projected_steps_[index] > 0;
-    const bool keeps = projected || records();
+    const bool ahead = ahead_[index] > 0;
+    const bool keeps = ahead || records();
     const T* x[Tile::most];
     const T* h[Tile::most];
     T local[Tile::most * L::sums];
@@ -196,14 +205,14 @@ class Forward {
     in_pieces(0, rows.running(t), Tile::most, [&](std::int64_t a, std::int64_t b) {
       const int n = static_cast<int>(b - a);
       for (int r = 0; r < n; ++r) h[r] = hidden_before(rows, t, a + r);
-      if (!projected) {
+      if (!ahead) {
         for (int r = 0; r < n; ++r) x[r] = rows.at(x_, t, a + r);
       }
       T* sums = keeps ? kept(index, panel, t, a) : local;
-      const T* start = projected ? sums : packed_->bias.data() + panel * L::sums;
-      by_rows<Tile::template Rows, Tile::most>(n, static_cast<const T* const*>(x), projected ? 0 : layout_.input, wx,
+      const T* start = ahead ? sums : packed_->bias.data() + panel * L::sums;
+      by_rows<Tile::template Rows, Tile::most>(n, static_cast<const T* const*>(x), ahead ? 0 : layout_.input, wx,
                                                static_cast<const T* const*>(h), layout_.output, wh, start,
-                                               static_cast<std::int64_t>(projected ? L::sums : 0), sums);
+                                               static_cast<std::int64_t>(ahead ? L::sums : 0), sums);
       for (int r = 0; r < n; ++r) cell(index, t, a + r, panel, h[r], sums + r * L::sums);
     });
   }
@@ -247,11 +256,11 @@ class Forward {
   std::shared_ptr<Packed<T, CellT>> found_, packed_;
   Barrier packing_;
   Array<T> zeros_;
-  Array<T> projection_;              // its weight, packed
-  std::vector<Array<T>> inside_;     // without a tape: the cells' outputs before their projection
-  std::vector<Array<T>> start_;      // c before the first step; without a tape, c
-  std::vector<Array<T>> projected_;  // without a tape: input products of some steps, as a tape's sums
-  std::vector<std::int64_t> projected_steps_;
+  Array<T> projection_;               // its weight, packed
+  std::vector<Array<T>> inside_;      // without a tape: the cells' outputs before their projection
+  std::vector<Array<T>> start_;       // c before the first step; without a tape, c
+  std::vector<Array<T>> sums_ahead_;  // without a tape: input products of some steps, as a tape's sums
+  std::vector<std::int64_t> ahead_;
   std::vector<Recorded<T>> recorded_;  // empty without a tape
 };
 

@@ -17,11 +17,11 @@ template <class T, class CellT>
 struct Layout {
   static constexpr int lanes = kLanes<T>;
   static constexpr int group = CellT::group;
-  static constexpr int units = group * lanes;                // in a panel
-  static constexpr int sums = CellT::slots * units;          // of a row and panel
+  static constexpr int units = group * lanes;        // in a panel
+  static constexpr int sums = CellT::slots * units;  // of a row and panel
   static constexpr int from_input = (CellT::input_end - CellT::input_begin) * units;
   static constexpr int from_hidden = (CellT::recurrent_end - CellT::recurrent_begin) * units;
-  static constexpr int columns = kColumns * lanes;           // in a panel of columns
+  static constexpr int columns = kColumns * lanes;  // in a panel of columns
 
   explicit Layout(const Shape& shape)
       : input(shape.input),
@@ -35,7 +35,7 @@ struct Layout {
         projected(shape.projected > 0) {}
 
   std::int64_t input, hidden, output;
-  std::int64_t panels, padded;  // of units, and those in whole panels
+  std::int64_t panels, padded;                            // of units, and those in whole panels
   std::int64_t input_panels, output_panels, unit_panels;  // of columns
   bool projected;
 };
@@ -52,7 +52,8 @@ void pack_forward(const Layout<T, CellT>& layout, const T* weight, std::int64_t 
       const std::int64_t h = panel * L::units + vector % L::group * L::lanes;
       const T* row = weight + (gate(slot) * layout.hidden + h) * depth + k;
       Vec<T> square[L::lanes];
-      for (int r = 0; r < L::lanes; ++r) square[r] = h + r < layout.hidden ? load(row + r * depth, depth - k) : Vec<T>{};
+      for (int r = 0; r < L::lanes; ++r)
+        square[r] = h + r < layout.hidden ? load(row + r * depth, depth - k) : Vec<T>{};
       transpose<T>(square);
       T* at = to + k * width + vector * L::lanes;
       for (int r = 0; r < L::lanes && k + r < depth; ++r) store(at + r * width, square[r]);

@@ -10,8 +10,8 @@ namespace longshort {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kBlocks = 32;                         // free blocks kept
-constexpr std::size_t kBytes = std::size_t{1} << 30;        // in all
+constexpr std::size_t kBlocks = 32;                   // free blocks kept
+constexpr std::size_t kBytes = std::size_t{1} << 30;  // in all
 
 // Stands before the caller's memory.
 struct alignas(kAlignment) Block {

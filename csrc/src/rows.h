@@ -14,7 +14,8 @@ namespace longshort {
 // the j-th sequence. At each step only the sequences that are still running have a row, so padding has none.
 class Rows {
  public:
-  Rows(const Shape& shape, std::vector<std::int64_t> sequences) : sequence_(std::move(sequences)), reverse_(shape.reverse) {
+  Rows(const Shape& shape, std::vector<std::int64_t> sequences)
+      : sequence_(std::move(sequences)), reverse_(shape.reverse) {
     const auto length = [&](std::int64_t b) { return shape.lengths != nullptr ? shape.lengths[b] : shape.steps; };
     std::stable_sort(sequence_.begin(), sequence_.end(), [&](auto a, auto b) { return length(a) > length(b); });
     for (const auto b : sequence_) length_.push_back(length(b));

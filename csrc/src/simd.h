@@ -151,7 +151,8 @@ LONGSHORT_INLINE void transpose(Vec<T> (&v)[kLanes<T>]) {
   if constexpr (2 * Bit < lanes) transpose<T, 2 * Bit>(v);
 }
 
-// -- functions ---------------------------------------------------------------------------------------------------------
+// -- functions
+// ---------------------------------------------------------------------------------------------------------
 
 // exp(x) - 1 = scale * reduced + (scale - 1), for x of moderate size: the two parts of Cody and Waite's reduction.
 template <class V>

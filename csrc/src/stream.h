@@ -12,8 +12,12 @@ class CellStream final : public Stream<T> {
   using Tile = ForwardTile<T, CellT>;
 
   CellStream(const Shape& shape, const Weights<T>& weights)
-      : batch_(shape.batch), layout_(shape), packed_(layout_), h_(batch_ * layout_.hidden),
-        next_(batch_ * layout_.hidden), c_(CellT::memory ? batch_ * layout_.hidden : 0) {
+      : batch_(shape.batch),
+        layout_(shape),
+        packed_(layout_),
+        h_(batch_ * layout_.hidden),
+        next_(batch_ * layout_.hidden),
+        c_(CellT::memory ? batch_ * layout_.hidden : 0) {
     for (std::int64_t panel = 0; panel < layout_.panels; ++panel) packed_.pack(layout_, weights, panel);
     std::fill_n(h_.data(), h_.size(), T(0));
     if (CellT::memory) std::fill_n(c_.data(), c_.size(), T(0));

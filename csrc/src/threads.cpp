@@ -27,7 +27,7 @@ inline void relax() {
 
 using Clock = std::chrono::steady_clock;
 
-thread_local Clock::duration slept{};                      // of this thread, since run_team() began
+thread_local Clock::duration slept{};  // of this thread, since run_team() began
 std::atomic<Clock::time_point> crowded_until{Clock::time_point::min()};
 
 // Returns once `value` is no longer `old`.

@@ -70,7 +70,7 @@ struct Problem {
   Options options;
   std::vector<std::int64_t> lengths;  // empty without
   Numbers w_input, w_recurrent, b_input, b_recurrent;
-  Numbers x, h0, c0;       // (T, B, I); (B, H)
+  Numbers x, h0, c0;  // (T, B, I); (B, H)
   Numbers dy, dhn, dcn;
 
   std::int64_t rows() const { return gates(cell) * hidden; }
@@ -242,8 +242,9 @@ std::string name(const Problem& p) {
   std::string s = cells[static_cast<int>(p.cell)];
   for (const auto n : {p.steps, p.batch, p.input, p.hidden}) s += " " + std::to_string(n);
   const std::pair<const char*, bool> flags[] = {
-      {"lengths", o.lengths}, {"reverse", o.reverse}, {"biases", o.biases}, {"state", o.state},
-      {"batch_first", o.batch_first}, {"dx", o.dx}, {"dy", o.dy}, {"dstate", o.dstate}, {"dh0", o.dh0}};
+      {"lengths", o.lengths}, {"reverse", o.reverse},         {"biases", o.biases},
+      {"state", o.state},     {"batch_first", o.batch_first}, {"dx", o.dx},
+      {"dy", o.dy},           {"dstate", o.dstate},           {"dh0", o.dh0}};
   for (const auto& [flag, set] : flags) s += set ? std::string(" ") + flag : "";
   return s;
 }
@@ -313,7 +314,10 @@ struct Series {
   std::vector<T> memory;
 
   Series(const Problem& p, std::int64_t n)
-      : steps(p.steps), batch(p.batch), n(n), step(p.options.batch_first ? n + 3 : p.batch * n),
+      : steps(p.steps),
+        batch(p.batch),
+        n(n),
+        step(p.options.batch_first ? n + 3 : p.batch * n),
         sequence(p.options.batch_first ? p.steps * step + 5 : n),
         memory((steps - 1) * step + (batch - 1) * sequence + n, kNan<T>) {}
 
@@ -362,11 +366,27 @@ struct Call {
   std::vector<T> hn, cn, dwx, dwh, dbx, dbh, dh0, dc0, tape;
 
   Call(const Problem& p, int threads)
-      : p(p), shape{p.cell, p.steps, p.batch, p.input, p.hidden, p.lengths.empty() ? nullptr : p.lengths.data(),
-                    p.options.reverse, threads},
-        wx(cast<T>(p.w_input)), wh(cast<T>(p.w_recurrent)), bx(cast<T>(p.b_input)), bh(cast<T>(p.b_recurrent)),
-        h0(cast<T>(p.h0)), c0(cast<T>(p.c0)), dhn(cast<T>(p.dhn)), dcn(cast<T>(p.dcn)), x(p, p.input, p.x),
-        y(p, p.hidden), dy(p, p.hidden, p.dy), dx(p, p.input) {}
+      : p(p),
+        shape{p.cell,
+              p.steps,
+              p.batch,
+              p.input,
+              p.hidden,
+              p.lengths.empty() ? nullptr : p.lengths.data(),
+              p.options.reverse,
+              threads},
+        wx(cast<T>(p.w_input)),
+        wh(cast<T>(p.w_recurrent)),
+        bx(cast<T>(p.b_input)),
+        bh(cast<T>(p.b_recurrent)),
+        h0(cast<T>(p.h0)),
+        c0(cast<T>(p.c0)),
+        dhn(cast<T>(p.dhn)),
+        dcn(cast<T>(p.dcn)),
+        x(p, p.input, p.x),
+        y(p, p.hidden),
+        dy(p, p.hidden, p.dy),
+        dx(p, p.input) {}
 
   Weights<T> weights() const {
     return {wx.data(), wh.data(), bx.empty() ? nullptr : bx.data(), bh.empty() ? nullptr : bh.data()};
@@ -426,9 +446,7 @@ struct Call {
   }
 
   // All that was written, to be compared bit by bit.
-  std::vector<std::vector<T>> written() const {
-    return {y.memory, hn, cn, dx.memory, dwx, dwh, dbx, dbh, dh0, dc0};
-  }
+  std::vector<std::vector<T>> written() const { return {y.memory, hn, cn, dx.memory, dwx, dwh, dbx, dbh, dh0, dc0}; }
 };
 
 template <class T>

@@ -24,9 +24,9 @@ bool has_memory(Cell cell);
 // projection of the cell's output and has R = P elements, else R = H.
 template <class T>
 struct Weights {
-  const T* input;        // (G H, I)
-  const T* recurrent;    // (G H, R)
-  const T* input_bias;   // (G H)
+  const T* input;       // (G H, I)
+  const T* recurrent;   // (G H, R)
+  const T* input_bias;  // (G H)
   const T* recurrent_bias;
   const T* projection = nullptr;  // (P, H)
 };
@@ -54,16 +54,17 @@ struct Shape {
   Cell cell;
   std::int64_t steps, batch, input, hidden;
   const std::int64_t* lengths;
-  bool reverse;  // from each sequence's last valid step to its first
-  int threads;   // at most so many
+  bool reverse;                // from each sequence's last valid step to its first
+  int threads;                 // at most so many
   std::int64_t projected = 0;  // P, or 0 for no projection
 
   std::int64_t output() const { return projected > 0 ? projected : hidden; }  // R
 };
 
 // Numbers that the tape of a layer takes: what forward leaves for backward. For N = T B steps these are
-// N (S + M + J) H', with S = 4 for LSTM and GRU, 1 for the RNNs, M = 1 for the LSTM, else 0, J = 1 with a projection, else 0, and H' = H rounded up to whole
-// panels of vectors (at most 64 units), and a header. With lengths, only the valid steps' share of it is touched.
+// N (S + M + J) H', with S = 4 for LSTM and GRU, 1 for the RNNs, M = 1 for the LSTM, else 0, J = 1 with a projection,
+// else 0, and H' = H rounded up to whole panels of vectors (at most 64 units), and a header. With lengths, only the
+// valid steps' share of it is touched.
 template <class T>
 std::int64_t tape_size(const Shape& shape);
 constexpr std::int64_t kTapeHeader = 64;  // bytes
