@@ -29,6 +29,8 @@ using Clock = std::chrono::steady_clock;
 
 thread_local Clock::duration slept{};  // of this thread, since run_team() began
 std::atomic<Clock::time_point> crowded_until{Clock::time_point::min()};
+std::atomic<int> waits{0};   // calls in a row that were mostly waiting
+constexpr int kCrowded = 4;  // so many are no accident
 
 // Returns once `value` is no longer `old`.
 void wait_while(std::atomic<int>& value, int old) {
@@ -132,8 +134,12 @@ void run_team(int threads, const std::function<void(int)>& work) {
   slept = Clock::duration::zero();
   owner->pool->run(threads, work);
   const Clock::time_point now = Clock::now();
-  // To try again costs little if it is done seldom: one call of a few dozen.
-  if (2 * slept > now - began) crowded_until = now + 32 * (now - began);
+  if (2 * slept <= now - began) {
+    waits = 0;
+  } else if (++waits >= kCrowded) {
+    crowded_until =
+        now + 32 * (now - began);  // to try again costs little if it is done seldom: one call of a few dozen
+  }
 }
 
 bool crowded() { return Clock::now() < crowded_until.load(std::memory_order_relaxed); }
