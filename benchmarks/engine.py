@@ -15,8 +15,8 @@ gradients. Autograd and Python are part of every figure. Candidates take turns f
 process; a figure is the median over their calls. A ratio above 1 says that longshort is faster. Nothing is timed before
 its outputs and gradients have been compared with PyTorch's.
 
-The machine must have nothing else to do: with as many threads as cores, PyTorch's take up to a hundred times longer
-beside a neighbour. The JSON has the load that there was before each part.
+The machine must have nothing else to do: threads that wait for one another suffer from a neighbour, as the last part
+shows. The JSON has the load that there was before each part.
 """
 
 from __future__ import annotations

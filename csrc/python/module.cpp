@@ -1,4 +1,4 @@
-// The Python module longshort._core: addresses in, addresses out. longshort/ops/native.py knows what they mean.
+// The Python module longshort._core: addresses in, addresses out. longshort/ops/kernels.py knows what they mean.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>

@@ -31,51 +31,21 @@ struct BackwardTile {
   };
 };
 
-// to (+)= sums^T x over rows, for `height` units of one slot and the first C vectors of a panel of columns of x.
-template <class T, class CellT, int C = kColumns>
-struct WeightTile {
-  using L = Layout<T, CellT>;
-  static constexpr int height = L::lanes < kSums / 3 ? L::lanes : kSums / 3;
-
-  static void run(const T* sums, const T* x, std::int64_t rows, T* to, std::int64_t stride, std::int64_t units,
-                  std::int64_t columns, bool add) {
-    Vec<T> total[height][C] = {};
-    multiply<T, height, C, kColumns>(total, 0, Transposed<T, L::sums>{sums}, rows, x);
-    for (int r = 0; r < height && r < units; ++r) {
-      LONGSHORT_UNROLL for (int c = 0; c < C; ++c) {
-        T* at = to + r * stride + c * L::lanes;
-        const std::int64_t left = columns - c * L::lanes;
-        if (left <= 0) continue;
-        store(at, add ? load(at, left) + total[r][c] : total[r][c], left);
-      }
+// to (+)= left^T x over rows, for `Height` columns of the left-hand side and the first C vectors of a panel of columns
+// of x.
+template <class T, int Height, int C, class Left>
+void sum_over_rows(const Left& left, const T* x, std::int64_t rows, T* to, std::int64_t stride, std::int64_t height,
+                   std::int64_t columns, bool add) {
+  Vec<T> total[Height][C] = {};
+  multiply<T, Height, C, kColumns>(total, 0, left, rows, x);
+  for (int r = 0; r < Height && r < height; ++r) {
+    LONGSHORT_UNROLL for (int c = 0; c < C; ++c) {
+      T* at = to + r * stride + c * kLanes<T>;
+      const std::int64_t rest = columns - c * kLanes<T>;
+      if (rest > 0) store(at, add ? load(at, rest) + total[r][c] : total[r][c], rest);
     }
   }
-};
-
-// The same for a left-hand side of any stride, `height` of its columns.
-template <class T, int Lanes>
-struct RowSumTile {
-  static constexpr int height = kSums / 3;  // which divides a panel of columns
-
-  struct Left {
-    const T* at;
-    std::int64_t stride;
-    LONGSHORT_INLINE const T& operator()(int r, std::int64_t k) const { return at[k * stride + r]; }
-  };
-
-  static void run(const T* left, std::int64_t stride, const T* x, std::int64_t rows, T* to, std::int64_t to_stride,
-                  std::int64_t units, std::int64_t columns, bool add) {
-    Vec<T> total[height][kColumns] = {};
-    multiply<T, height, kColumns>(total, 0, Left{left, stride}, rows, x);
-    for (int r = 0; r < height && r < units; ++r) {
-      for (int c = 0; c < kColumns; ++c) {
-        T* at = to + r * to_stride + c * Lanes;
-        const std::int64_t left_over = columns - c * Lanes;
-        if (left_over > 0) store(at, add ? load(at, left_over) + total[r][c] : total[r][c], left_over);
-      }
-    }
-  }
-};
+}
 
 template <class T, class CellT>
 class Backward {
@@ -95,7 +65,6 @@ class Backward {
         h0_(h0),
         y_(y),
         dy_(dy),
-        dhn_(dhn),
         dx_(dx),
         dw_(dw),
         dh0_(dh0),
@@ -388,15 +357,16 @@ class Backward {
 
   // The projection's share of `count` rows: the gradient of h times the cell's output.
   void projection_gradient(int index, std::int64_t from, std::int64_t count, const Share& mine, bool add) {
-    using Tile = RowSumTile<T, L::lanes>;
+    constexpr int height = kSums / 3;  // which divides a panel of columns
     const T* gradient = projected(index, from);
     const std::int64_t end = std::min(mine.outputs.second * L::columns, layout_.output);
-    for (std::int64_t p = mine.outputs.first * L::columns; p < end; p += Tile::height) {
+    for (std::int64_t p = mine.outputs.first * L::columns; p < end; p += height) {
       for (std::int64_t n = 0; n < layout_.unit_panels; ++n) {
         const std::int64_t first = n * L::columns;
-        Tile::run(gradient + p, dh_stride(), runs_[index].inside.data() + n * L::columns * kChunk, count,
-                  runs_[index].dw_projection + p * layout_.hidden + first, layout_.hidden, end - p,
-                  layout_.hidden - first, add);
+        sum_over_rows<T, height, kColumns>(TransposedRows<T>{gradient + p, dh_stride()},
+                                           runs_[index].inside.data() + n * L::columns * kChunk, count,
+                                           runs_[index].dw_projection + p * layout_.hidden + first, layout_.hidden,
+                                           end - p, layout_.hidden - first, add);
       }
     }
   }
@@ -449,16 +419,17 @@ class Backward {
   template <int Begin, int End>
   void products(const T* at, std::int64_t count, const T* columns, std::int64_t width, std::int64_t panel,
                 int (*gate)(int), T* to, bool add) {
-    using W = WeightTile<T, CellT>;
-    using Narrow = WeightTile<T, CellT, 1>;
+    using Left = Transposed<T, L::sums>;
+    constexpr int height = L::lanes < kSums / 3 ? L::lanes : kSums / 3;
     for (std::int64_t first = 0; first < width; first += L::columns, columns += L::columns * kChunk) {
       for (int slot = Begin; slot < End; ++slot) {
-        for (int unit = 0; unit < L::units; unit += W::height) {
+        for (int unit = 0; unit < L::units; unit += height) {
           const std::int64_t h = panel * L::units + unit, units = layout_.hidden - h;
           if (units <= 0) break;
-          (width - first <= L::lanes ? Narrow::run : W::run)(at + slot * L::units + unit, columns, count,
-                                                             to + (gate(slot) * layout_.hidden + h) * width + first,
-                                                             width, units, width - first, add);
+          const auto sum = width - first <= L::lanes ? &sum_over_rows<T, height, 1, Left>
+                                                     : &sum_over_rows<T, height, kColumns, Left>;
+          sum(Left{at + slot * L::units + unit}, columns, count, to + (gate(slot) * layout_.hidden + h) * width + first,
+              width, units, width - first, add);
         }
       }
     }
@@ -529,7 +500,6 @@ class Backward {
   const T* h0_;
   Sequences<const T> y_;
   Sequences<const T> dy_;
-  const T* dhn_;
   Sequences<T> dx_;
   WeightGradients<T> dw_;
   T *dh0_, *dc0_;

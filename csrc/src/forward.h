@@ -53,7 +53,6 @@ class Forward {
         weights_(weights),
         x_(x),
         h0_(h0),
-        c0_(c0),
         y_(y),
         hn_(hn),
         cn_(cn),
@@ -248,7 +247,7 @@ class Forward {
   const Shape& shape_;
   const Weights<T>& weights_;
   Sequences<const T> x_;
-  const T *h0_, *c0_;
+  const T* h0_;
   Sequences<T> y_;
   T *hn_, *cn_;
   Team& team_;

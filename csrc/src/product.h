@@ -34,6 +34,14 @@ struct Transposed {
   LONGSHORT_INLINE const T& operator()(int r, std::int64_t k) const { return at[k * Stride + r]; }
 };
 
+// The same with the distance known only when the program runs.
+template <class T>
+struct TransposedRows {
+  const T* at;
+  std::int64_t stride;
+  LONGSHORT_INLINE const T& operator()(int r, std::int64_t k) const { return at[k * stride + r]; }
+};
+
 // sums[r][first + c] += sum over k < depth of left(r, k) * right[k][c], rows of `right` being `Width` vectors apart.
 template <class T, int R, int C, int Width = C, int Columns, class Left>
 LONGSHORT_INLINE void multiply(Vec<T> (&sums)[R][Columns], int first, const Left& left, std::int64_t depth,

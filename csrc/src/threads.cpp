@@ -137,8 +137,8 @@ void run_team(int threads, const std::function<void(int)>& work) {
   if (2 * slept <= now - began) {
     waits = 0;
   } else if (++waits >= kCrowded) {
-    crowded_until =
-        now + 32 * (now - began);  // to try again costs little if it is done seldom: one call of a few dozen
+    // To try again costs little if it is done seldom: one call of a few dozen.
+    crowded_until = now + 32 * (now - began);
   }
 }
 

@@ -1,6 +1,8 @@
 """The compiled core beyond the contract of all backends: its instruction sets, its threads, and PyTorch's machinery."""
 
 import multiprocessing
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -278,3 +280,39 @@ def test_in_a_forked_process():
 def test_an_unknown_instruction_set_lists_those_that_exist():
     with pytest.raises(ValueError, match="there is no instruction set 'sse9' here; this machine can run baseline"):
         _core.use_instruction_set("sse9")
+
+
+def test_compiled_with_lengths():
+    x, _, weights = layer("lstm", 5, 3, 4, 6, dtype=torch.float32, state=False)
+
+    def run(x, lengths):
+        y, final = ops.recurrence("lstm", x, None, weights, lengths=lengths, backend="core")
+        return y, *final
+
+    compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
+    lengths = torch.tensor([5, 1, 3])
+    found, wanted = compiled(x, lengths), run(x, lengths)
+    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+    (gradient,) = torch.autograd.grad(found[0].sum(), x)
+    torch.testing.assert_close(gradient, torch.autograd.grad(wanted[0].sum(), x)[0])
+    with pytest.raises(RuntimeError, match="lengths must lie between 1 and the 5 steps of the batch"):
+        compiled(x, torch.tensor([5, 0, 3]))
+
+
+def test_without_the_compiled_core():
+    """As installed where there is no compiler: said once, and PyTorch's kernels do the work."""
+    program = """
+import sys, warnings
+sys.modules["longshort._core"] = None
+import torch
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    from longshort.nn import LSTM
+    lstm = LSTM(3, 4)
+    y, _ = lstm(torch.ones(5, 2, 3), lengths=[5, 2])
+    y.sum().backward()
+    step = lstm.stream()
+    assert torch.allclose(step(torch.ones(2, 3)), y[0], atol=1e-6)
+assert [w.category for w in said if "compiled core" in str(w.message)] == [RuntimeWarning], said
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -100,24 +100,12 @@ def recurrence(
 
 
 @recurrence.register_fake
-def _(
-    cell: str,
-    x: Tensor,
-    h0: Tensor | None,
-    c0: Tensor | None,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
-    w_hr: Tensor | None,
-    lengths: Tensor | None,
-    reverse: bool,
-    train: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    inputs = Inputs(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
-    hn = x.new_empty(x.size(1), w_hh.size(1))
+def _(cell: str, *arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    *tensors, _lengths, _reverse, train = arguments
+    inputs = Inputs(*tensors)
+    x, output = inputs.x, inputs.w_hh.size(1)
     cn = x.new_empty(x.size(1), inputs.hidden) if cell in kernels.MEMORY else x.new_empty(0)
-    return x.new_empty(x.size(0), x.size(1), w_hh.size(1)), hn, cn, _tape(cell, inputs, train)
+    return x.new_empty(x.size(0), x.size(1), output), x.new_empty(x.size(1), output), cn, _tape(cell, inputs, train)
 
 
 def _tape(cell: str, inputs: Inputs, train: bool) -> Tensor:
@@ -152,27 +140,10 @@ def recurrence_backward(
 
 
 @recurrence_backward.register_fake
-def _(
-    dy: Tensor | None,
-    dhn: Tensor | None,
-    dcn: Tensor | None,
-    cell: str,
-    x: Tensor,
-    h0: Tensor | None,
-    c0: Tensor | None,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
-    w_hr: Tensor | None,
-    lengths: Tensor | None,
-    reverse: bool,
-    y: Tensor,
-    tape: Tensor,
-    ask: Sequence[bool],
-) -> Eight:
-    wanted = zip((x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr), [*ask, True, True, True, True, True], strict=True)
-    return _filled([kernels._like(t) if want else None for t, want in wanted], x)
+def _(*arguments: Any) -> Eight:
+    inputs, ask = Inputs(*arguments[4:12]), arguments[-1]
+    wanted = zip(inputs, [*ask, True, True, True, True, True], strict=True)
+    return _filled([kernels._like(t) if want else None for t, want in wanted], inputs.x)
 
 
 def _filled(tensors: Sequence[Tensor | None], x: Tensor) -> Eight:
