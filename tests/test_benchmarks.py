@@ -60,12 +60,63 @@ def test_variants(engine, shapes):
         check(row, {"torch", "ours"}, {"torch/ours"})
 
 
-def test_streaming(engine, shapes):
+@pytest.mark.parametrize("works", [True, False])
+def test_cells(engine, shapes, monkeypatch, works):
+    def compile(step, **options):  # the real one takes seconds for each step
+        if not works:
+            raise OSError
+        return lambda *arguments: step(*arguments)
+
+    monkeypatch.setattr(torch, "compile", compile)
+    rows = list(engine.cells(SECONDS, shapes))
+    assert [row["layer"] for row in rows] == list(engine.KINDS)
+    for row in rows:
+        if not works:
+            assert row.pop("compiled") == "failed: OSError"
+        best = min(row["eager"], row.get("compiled", math.inf))
+        assert row["loop/ours"] == best / row["ours"]
+        check(row, {"eager", "ours", "plain"} | {"compiled"} & row.keys(), {"loop/ours", "ours/plain"})
+
+
+def test_loops_draw_in_training_alone(engine):
+    for name in ("zoneout 0.1", "recurrent dropout 0.3"):
+        kind = engine.KINDS[name]
+        loop = engine.Loop(kind, torch.nn.LSTM(4, 6), kind.step)
+        x = torch.randn(5, 3, 4)
+        assert not torch.equal(loop(x)[0], loop(x)[0])
+        loop.eval()
+        assert torch.equal(loop(x)[0], loop(x)[0])
+
+
+def test_bfloat16(engine, shapes):
+    (row,) = engine.bfloat16(SECONDS, shapes)
+    check(row, {"torch", "ours"}, {"torch/ours"})
+
+
+def test_streaming(engine, shapes, monkeypatch, tmp_path):
+    monkeypatch.setattr(engine, "ENGINE_BENCH", tmp_path / "none")
     (row,) = engine.streaming(SECONDS, shapes)
     if row.get("onnxruntime") == "not installed":
         del row["onnxruntime"]
     names = {"LSTMCell", "LSTM"} | {"onnxruntime"} & row.keys()
     check(row, {"ours", *names}, {f"{name}/ours" for name in names})
+
+
+def test_the_core_s_own_streaming(engine, monkeypatch, tmp_path):
+    program = tmp_path / "engine_bench"
+    line = "stream 1,1,64,128: 2.10 us a step; reading its 393 KB of weights takes 1.20 us"
+    program.write_text(f"#!/bin/sh\necho peak\necho '{line}'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(engine, "ENGINE_BENCH", program)
+    assert engine.core_stream(engine.Shape(1, 1, 64, 128)) == {"step in C++": 2.1, "reading weights": 1.2}
+    assert engine.core_stream(engine.Shape(2, 1, 64, 128)) == {}
+
+
+def test_the_peak_needs_a_compiler(engine, monkeypatch):
+    found = engine.peak.__wrapped__(1)
+    assert found is None or found > 0.1
+    monkeypatch.setattr(engine.shutil, "which", lambda name: None)
+    assert engine.peak.__wrapped__(1) is None
 
 
 def test_neighbour(engine, shapes):
@@ -78,8 +129,8 @@ def test_every_candidate_has_its_turn(engine):
     called = []
     found = engine.measure({name: lambda name=name: called.append(name) for name in "ab"}, 0.001)
     assert found.keys() == {"a", "b"}
-    assert called[:4] == ["a", "a", "b", "b"]  # warming up
-    turns = [name for k, name in enumerate(called[4:]) if k == 0 or name != called[k + 3]]
+    assert called[:2] == ["a", "b"]  # warming up
+    turns = [name for k, name in enumerate(called[2:]) if k == 0 or name != called[k + 1]]
     assert "".join(turns).startswith("aba")
 
 
@@ -120,3 +171,35 @@ def test_results_are_written_beside_those_of_other_parts(engine, tmp_path, monke
     assert part.keys() == {"versions", "instruction_set", "cpu", "cores", "load", "threads", "seconds", "rows"}
     assert part["rows"] == [{"threads": 1, "seconds": 0.01}]
     assert "dense, threads: 1. A stand-in." in capsys.readouterr().out
+
+
+def test_parts_run_for_their_own_time_and_threads(engine, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(engine, "record", lambda *arguments: asked.append(arguments))
+    path = tmp_path / "some.json"
+    for arguments in (["dense", "sweep"], ["sweep", "neighbour", "--threads", "1", "--seconds", "3"]):
+        monkeypatch.setattr(sys, "argv", ["engine.py", *arguments, "--json", str(path)])
+        engine.main()
+    assert asked == [
+        ("dense", [1, 2], 2.0, path),
+        ("sweep", [2], 1.0, path),
+        ("sweep", [1], 3.0, path),
+        ("neighbour", [2], 3.0, path),
+    ]
+
+
+def test_tables_for_the_readme(engine, tmp_path, monkeypatch, capsys):
+    row = {**HEAD, "torch": 12.345, "ours": 0.012345, "torch/ours": 1000.0, "of peak": 0.56}
+    parts = {"sweep": {"rows": [row]}, "dense": {"rows": [row, {**row, "threads": 2, "more": "none"}]}}
+    path = tmp_path / "some.json"
+    path.write_text(json.dumps(parts))
+    monkeypatch.setattr(sys, "argv", ["engine.py", "--markdown", "--json", str(path)])
+    engine.main()
+    assert capsys.readouterr().out.splitlines() == [
+        engine.title("dense"),
+        "",
+        "| batch, steps, input, hidden | threads | torch | ours | torch/ours | of peak | more |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        "| 3, 5, 4, 6 | 1 | 12.3 | 0.0123 | **1000.00** | 56 % |  |",
+        "| 3, 5, 4, 6 | 2 | 12.3 | 0.0123 | **1000.00** | 56 % | none |",
+    ]

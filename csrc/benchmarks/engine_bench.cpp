@@ -1,12 +1,14 @@
 // The core's speed beside the machine's.
 //
-//   engine_bench [--cell lstm|gru|rnn_tanh|rnn_relu] [--shape batch,steps,input,hidden]... [--quick]
+//   engine_bench [--cell lstm] [--shape batch,steps,input,hidden]... [--quick]
 //
 // Prints the multiplications and additions that the machine can do in a second; for each shape, of one layer in float,
 // the median time of an inference and of forward and backward (all gradients), with the share of that peak; and the
-// time of one step of a Stream beside that of reading its weights from cache. A multiplication and an addition are two
-// operations; only those of the matrix products are counted. LONGSHORT_ISA chooses the instruction set, as ever.
+// time of one step of a Stream, where the cell has one, beside that of reading its weights from cache. A multiplication
+// and an addition are two operations; only those of the matrix products are counted. Cells are named as in engine.h.
+// LONGSHORT_ISA chooses the instruction set, as ever.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "longshort/engine.h"
+#include "longshort/memory.h"
 
 namespace {
 
@@ -97,7 +100,7 @@ struct Loops {
 Loops widest() {
 #if defined(__x86_64__)
   const std::string set = instruction_sets().back();
-  if (set == "avx512") return {Avx512::lanes, &Avx512::fma, &Avx512::read};
+  if (set.starts_with("avx512")) return {Avx512::lanes, &Avx512::fma, &Avx512::read};
   if (set == "avx2") return {Avx2::lanes, &Avx2::fma, &Avx2::read};
 #endif
   return {Baseline::lanes, &Baseline::fma, &Baseline::read};
@@ -144,41 +147,59 @@ std::vector<float> random_numbers(std::int64_t size, double scale) {
   return v;
 }
 
+// The members of Parameters in their order, empty where a cell has none.
+using Arrays = std::array<std::vector<float>, 10>;
+
+template <class T, class A>
+Parameters<T> pointers(A& arrays) {
+  const auto at = [&](int k) { return arrays[k].empty() ? nullptr : arrays[k].data(); };
+  return {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8), at(9)};
+}
+
 struct Layer {
   Cell cell;
   Size size;
-  std::int64_t rows = gates(cell) * size.hidden;
-  std::vector<float> wx = random_numbers(rows * size.input, 1 / std::sqrt(double(size.hidden)));
-  std::vector<float> wh = random_numbers(rows * size.hidden, 1 / std::sqrt(double(size.hidden)));
-  std::vector<float> bx = random_numbers(rows, 0.1), bh = random_numbers(rows, 0.1);
+  std::int64_t rows = gates(cell) * size.hidden, normalized = is_normalized(cell);
+  double scale = 1 / std::sqrt(double(size.hidden));
+  Arrays w = {random_numbers(rows * size.input, scale),
+              random_numbers(rows * size.hidden, scale),
+              random_numbers(rows, 0.1),
+              random_numbers(rows, 0.1),
+              {},
+              random_numbers(peepholes(cell) * size.hidden, scale),
+              random_numbers(normalized * rows, 1),
+              random_numbers(normalized * rows, 1),
+              random_numbers(normalized * size.hidden, 1),
+              random_numbers(normalized * size.hidden, 0.1)};
 
-  Weights<float> weights() const { return {wx.data(), wh.data(), bx.data(), bh.data()}; }
+  Weights<float> weights() const { return pointers<const float>(w); }
   double products() const { return 2.0 * size.steps * size.batch * rows * (size.input + size.hidden); }
 };
 
 void bench_layer(const Layer& layer, const double* peaks, double budget) {
   const auto [batch, steps, input, hidden] = layer.size;
   const std::int64_t state = batch * hidden;
+  const bool memory = has_memory(layer.cell);
   const auto x = random_numbers(steps * batch * input, 1), dy = random_numbers(steps * state, 1);
-  std::vector<float> y(x.size() / input * hidden), dx(x.size()), hn(state), cn(state), dwx(layer.wx.size()),
-      dwh(layer.wh.size()), dbx(layer.rows), dbh(layer.rows), dh0(state), dc0(state);
+  std::vector<float> y(dy.size()), dx(x.size()), hn(state), cn(state), dh0(state), dc0(state);
+  Arrays dw = layer.w;
   char name[64];
   std::snprintf(name, sizeof name, "%ld,%ld,%ld,%ld", long(batch), long(steps), long(input), long(hidden));
   for (const int threads : {1, 2}) {
     const Shape shape{layer.cell, steps, batch, input, hidden, nullptr, false, threads};
-    std::vector<float> tape(tape_size<float>(shape));
-    const std::ptrdiff_t x_step = batch * input;
-    const auto forward = [&](float* tape) {
-      longshort::forward<float>(shape, layer.weights(), {x.data(), x_step, input}, nullptr, nullptr,
-                                {y.data(), state, hidden}, hn.data(), cn.data(), tape);
+    Array<char> tape(tape_bytes<float>(shape));
+    const Sequences<float> outputs{y.data(), state, hidden};
+    const Input<float> inputs{{x.data(), batch * input, input}};
+    const auto forward = [&](void* tape) {
+      longshort::forward<float>(shape, layer.weights(), inputs, {outputs, hn.data(), memory ? cn.data() : nullptr},
+                                tape);
     };
     const double inference = median_time(budget, [&] { forward(nullptr); });
     const double training = median_time(budget, [&] {
       forward(tape.data());
-      longshort::backward<float>(shape, layer.weights(), {x.data(), x_step, input}, nullptr, nullptr,
-                                 {y.data(), state, hidden}, tape.data(), {dy.data(), state, hidden}, nullptr, nullptr,
-                                 {dx.data(), x_step, input}, {dwx.data(), dwh.data(), dbx.data(), dbh.data()},
-                                 dh0.data(), dc0.data());
+      longshort::backward<float>(
+          shape, layer.weights(), inputs, {y.data(), state, hidden}, tape.data(), {{dy.data(), state, hidden}},
+          {{dx.data(), batch * input, input}, dh0.data(), memory ? dc0.data() : nullptr}, pointers<float>(dw));
     });
     const double f = layer.products() / inference, fb = 3 * layer.products() / training;
     std::printf("%-18s %7d %10.3f %7.1f %5.0f%% %12.3f %7.1f %5.0f%%\n", name, threads, inference * 1e3, f * 1e-9,
@@ -192,13 +213,14 @@ void bench_stream(Cell cell, double budget) {
   const auto x = random_numbers(layer.size.input, 1);
   std::vector<float> y(layer.size.hidden);
   const auto one = stream<float>(cell, 1, layer.size.input, layer.size.hidden, layer.weights());
+  if (one == nullptr) return;
   constexpr int many = 100;
   const double step = median_time(budget,
                                   [&] {
                                     for (int k = 0; k < many; ++k) one->step(x.data(), y.data());
                                   }) /
                       many;
-  const std::vector<float> numbers = random_numbers(layer.wx.size() + layer.wh.size(), 1);
+  const std::vector<float> numbers = random_numbers(layer.w[0].size() + layer.w[1].size(), 1);
   const Loops loops = widest();
   const double read = median_time(budget,
                                   [&] {
@@ -209,10 +231,15 @@ void bench_stream(Cell cell, double budget) {
               numbers.size() * sizeof(float) * 1e-3, read * 1e6);
 }
 
+// In the order of Cell.
+const std::vector<std::string> kNames = {
+    "rnn_tanh", "rnn_relu", "gru", "lstm", "peephole_lstm", "coupled_lstm", "coupled_peephole_lstm", "layer_norm_lstm"};
+
 [[noreturn]] void usage() {
-  std::fprintf(stderr,
-               "usage: engine_bench [--cell lstm|gru|rnn_tanh|rnn_relu] [--shape batch,steps,input,hidden]... "
-               "[--quick]\n");
+  std::string cells;
+  for (const auto& name : kNames) cells += (cells.empty() ? "" : "|") + name;
+  std::fprintf(stderr, "usage: engine_bench [--cell %s] [--shape batch,steps,input,hidden]... [--quick]\n",
+               cells.c_str());
   std::exit(2);
 }
 
@@ -228,10 +255,9 @@ int main(int argc, char** argv) {
     if (argument == "--quick") {
       budget = 0.05;
     } else if (argument == "--cell" && k + 1 < argc) {
-      const std::vector<std::string> names = {"rnn_tanh", "rnn_relu", "gru", "lstm"};  // in the order of Cell
-      const auto found = std::find(names.begin(), names.end(), cell_name = argv[++k]);
-      if (found == names.end()) usage();
-      cell = static_cast<Cell>(found - names.begin());
+      const auto found = std::find(kNames.begin(), kNames.end(), cell_name = argv[++k]);
+      if (found == kNames.end()) usage();
+      cell = static_cast<Cell>(found - kNames.begin());
     } else if (argument == "--shape" && k + 1 < argc) {
       long b, t, i, h;
       if (std::sscanf(argv[++k], "%ld,%ld,%ld,%ld", &b, &t, &i, &h) != 4 || std::min({b, t, i, h}) < 1) usage();

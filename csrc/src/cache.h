@@ -14,14 +14,14 @@
 
 namespace longshort::LONGSHORT_ISA {
 
-template <class T, class CellT>
+template <class T, class S, class P>
 class WeightCache {
  public:
-  using L = Layout<T, CellT>;
-  using P = Packed<T, CellT>;
+  using L = Layout<T, S>;
+  using Kept = Packed<T, S, P>;
 
   // What was packed from weights of these contents at this place; null where there is nothing, or they have changed.
-  std::shared_ptr<P> find(const L& layout, const Weights<T>& weights) {
+  std::shared_ptr<Kept> find(const L& layout, const Weights<T>& weights) {
     std::shared_ptr<Entry> entry;
     {
       const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
@@ -35,7 +35,7 @@ class WeightCache {
     return entry && entry->same(layout, weights) ? entry->packed : nullptr;
   }
 
-  void keep(const L& layout, const Weights<T>& weights, std::shared_ptr<P> packed) {
+  void keep(const L& layout, const Weights<T>& weights, std::shared_ptr<Kept> packed) {
     const auto parts = list(layout, weights);
     std::size_t size = 0;
     for (const auto& part : parts) size += part.size;
@@ -59,7 +59,7 @@ class WeightCache {
   };
 
   static std::array<Part, 4> list(const L& layout, const Weights<T>& weights) {
-    const std::size_t rows = CellT::gates * layout.hidden, biases = weights.input_bias != nullptr ? rows : 0;
+    const std::size_t rows = S::gates * layout.hidden, biases = weights.input_bias != nullptr ? rows : 0;
     return {Part{weights.input, rows * layout.input}, Part{weights.recurrent, rows * layout.output},
             Part{weights.input_bias, biases}, Part{weights.recurrent_bias, biases}};
   }
@@ -68,7 +68,7 @@ class WeightCache {
     const T* address;
     std::int64_t input, hidden;
     Array<T> contents;
-    std::shared_ptr<P> packed;
+    std::shared_ptr<Kept> packed;
 
     bool belongs(const L& layout, const Weights<T>& weights) const {
       return address == weights.input && input == layout.input && hidden == layout.hidden;

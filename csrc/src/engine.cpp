@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
+#include <new>
 #include <stdexcept>
 
+#include "chunks.h"
 #include "kernels.h"
+#include "longshort/memory.h"
 
 namespace longshort {
 namespace {
@@ -14,6 +16,7 @@ namespace {
 struct InstructionSet {
   const char* name;
   const KernelTable* table;
+  const RoundingKernels* rounding = nullptr;
 };
 
 // Those that this machine can run, lowest first.
@@ -26,6 +29,9 @@ const std::vector<InstructionSet>& usable() {
       if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
         found.push_back({"avx512", &avx512::table});
+        if (__builtin_cpu_supports("avx512bf16")) {
+          found.push_back({"avx512_bf16", &avx512::table, &avx512_bf16::rounding});
+        }
       }
     }
 #endif
@@ -54,42 +60,19 @@ std::atomic<int>& chosen() {
   return index;
 }
 
-const Kernels<float>& kernels(int set, Cell cell, float) { return usable()[set].table->single[static_cast<int>(cell)]; }
-const Kernels<double>& kernels(int set, Cell cell, double) {
-  return usable()[set].table->twice[static_cast<int>(cell)];
-}
-
-// The header of a tape, copied out and in: the memory is the caller's, of numbers.
-template <class T>
-TapeHeader header(const T* tape) {
-  TapeHeader result;
-  std::memcpy(&result, tape, sizeof result);
-  return result;
-}
-
-}  // namespace
-
-int gates(Cell cell) {
-  switch (cell) {
-    case Cell::lstm:
-      return 4;
-    case Cell::gru:
-      return 3;
-    default:
-      return 1;
+const Kernels<float>& kernels(int set, const Shape& shape, float) {
+  const InstructionSet& isa = usable()[set];
+  if (shape.rounds && isa.rounding != nullptr) {
+    if (shape.cell == Cell::lstm) return isa.rounding->lstm;
+    if (shape.cell == Cell::gru) return isa.rounding->gru;
   }
+  return isa.table->single[static_cast<int>(shape.cell)];
+}
+const Kernels<double>& kernels(int set, const Shape& shape, double) {
+  return usable()[set].table->twice[static_cast<int>(shape.cell)];
 }
 
-bool has_memory(Cell cell) { return cell == Cell::lstm; }
-
-template <class T>
-std::int64_t tape_size(const Shape& shape) {
-  return kernels(chosen(), shape.cell, T()).tape_size(shape);
-}
-
-template <class T>
-void forward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x, const T* h0, const T* c0,
-             Sequences<T> y, T* hn, T* cn, T* tape) {
+void check(const Shape& shape, bool zones) {
   if (shape.lengths != nullptr) {
     for (std::int64_t b = 0; b < shape.batch; ++b) {
       if (shape.lengths[b] < 1 || shape.lengths[b] > shape.steps) {
@@ -98,45 +81,83 @@ void forward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x
       }
     }
   }
-  const int set = chosen();
-  if (tape != nullptr) {
-    const TapeHeader head{set, shape.threads, 0};
-    std::memcpy(static_cast<void*>(tape), &head, sizeof head);
+  if (shape.projected > 0 && !has_memory(shape.cell)) throw std::invalid_argument("only an LSTM has a projection");
+  if (shape.projected > 0 && zones)
+    throw std::invalid_argument("a layer with a projection keeps no share of its state");
+}
+
+}  // namespace
+
+int gates(Cell cell) {
+  switch (cell) {
+    case Cell::rnn_tanh:
+    case Cell::rnn_relu:
+      return 1;
+    case Cell::gru:
+    case Cell::coupled_lstm:
+    case Cell::coupled_peephole_lstm:
+      return 3;
+    default:
+      return 4;
   }
-  kernels(set, shape.cell, T()).forward(shape, weights, x, h0, c0, y, hn, cn, tape);
+}
+
+int peepholes(Cell cell) { return cell == Cell::peephole_lstm ? 3 : cell == Cell::coupled_peephole_lstm ? 2 : 0; }
+
+bool has_memory(Cell cell) { return cell >= Cell::lstm; }
+
+bool is_normalized(Cell cell) { return cell == Cell::layer_norm_lstm; }
+
+template <class T>
+std::int64_t tape_bytes(const Shape& shape) {
+  return kTapeHeader +
+         (in_chunks(shape) ? chunked_tape_bytes<T>(shape) : kernels(chosen(), shape, T()).tape_bytes(Part(shape)));
 }
 
 template <class T>
-void backward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x, const T* h0, const T* c0,
-              Sequences<const T> y, T* tape, Sequences<const T> dy, const T* dhn, const T* dcn, Sequences<T> dx,
-              WeightGradients<T> dw, T* dh0, T* dc0) {
-  TapeHeader head = header(tape);
+void forward(const Shape& shape, const Weights<T>& weights, const Input<T>& input, const Output<T>& output,
+             void* tape) {
+  check(shape, input.h_zone.data != nullptr || input.c_zone.data != nullptr);
+  const int set = chosen();
+  if (tape != nullptr) new (tape) TapeHeader{set, shape.threads, 0};
+  const Kernels<T>& own = kernels(set, shape, T());
+  if (tape != nullptr && in_chunks(shape)) {
+    chunked_forward(own, shape, weights, input, output, tape);
+  } else {
+    own.forward(Part(shape), weights, input, output, tape);
+  }
+}
+
+template <class T>
+void backward(const Shape& shape, const Weights<T>& weights, const Input<T>& input, Sequences<const T> y, void* tape,
+              const OutputGradients<T>& given, const InputGradients<T>& asked, const WeightGradients<T>& dw) {
+  auto& head = *static_cast<TapeHeader*>(tape);
   Shape same = shape;
   same.threads = head.threads;
-  const Kernels<T>& own = kernels(head.instruction_set, shape.cell, T());
+  const Kernels<T>& own = kernels(head.instruction_set, shape, T());
+  if (in_chunks(shape)) return chunked_backward(own, same, weights, input, y, tape, given, asked, dw);
   if (head.spent) {
+    Array<T> again((shape.steps + 1) * shape.batch * shape.output() + shape.batch * shape.hidden);  // known already
     const std::int64_t row = shape.batch * shape.output();
-    std::vector<T> again((shape.steps + 1) * row + shape.batch * shape.hidden);  // y, hn, cn: known already
     T* hn = again.data() + shape.steps * row;
-    own.forward(same, weights, x, h0, c0, {again.data(), row, shape.output()}, hn, hn + row, tape);
+    own.forward(Part(same), weights, input, {{again.data(), row, shape.output()}, hn, hn + row}, tape);
   }
   head.spent = 1;
-  std::memcpy(static_cast<void*>(tape), &head, sizeof head);
-  own.backward(same, weights, x, h0, c0, y, tape, dy, dhn, dcn, dx, dw, dh0, dc0);
+  own.backward(Part(same), weights, input, y, tape, given, asked, dw);
 }
 
 template <class T>
 std::unique_ptr<Stream<T>> stream(Cell cell, std::int64_t batch, std::int64_t input, std::int64_t hidden,
                                   const Weights<T>& weights) {
-  return kernels(chosen(), cell, T()).stream(Shape{cell, 1, batch, input, hidden, nullptr, false, 1}, weights);
+  const Shape shape{cell, 1, batch, input, hidden};
+  return kernels(chosen(), shape, T()).stream(Part(shape), weights);
 }
 
-#define LONGSHORT_INSTANTIATE(T)                                                                                       \
-  template std::int64_t tape_size<T>(const Shape&);                                                                    \
-  template void forward(const Shape&, const Weights<T>&, Sequences<const T>, const T*, const T*, Sequences<T>, T*, T*, \
-                        T*);                                                                                           \
-  template void backward(const Shape&, const Weights<T>&, Sequences<const T>, const T*, const T*, Sequences<const T>,  \
-                         T*, Sequences<const T>, const T*, const T*, Sequences<T>, WeightGradients<T>, T*, T*);        \
+#define LONGSHORT_INSTANTIATE(T)                                                                          \
+  template std::int64_t tape_bytes<T>(const Shape&);                                                      \
+  template void forward(const Shape&, const Weights<T>&, const Input<T>&, const Output<T>&, void*);       \
+  template void backward(const Shape&, const Weights<T>&, const Input<T>&, Sequences<const T>, void*,     \
+                         const OutputGradients<T>&, const InputGradients<T>&, const WeightGradients<T>&); \
   template std::unique_ptr<Stream<T>> stream(Cell, std::int64_t, std::int64_t, std::int64_t, const Weights<T>&);
 LONGSHORT_INSTANTIATE(float)
 LONGSHORT_INSTANTIATE(double)

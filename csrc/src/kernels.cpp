@@ -9,31 +9,42 @@ namespace longshort::LONGSHORT_ISA {
 namespace {
 
 template <class T, class CellT>
-std::unique_ptr<Stream<T>> make_stream(const Shape& shape, const Weights<T>& weights) {
-  return std::make_unique<CellStream<T, CellT>>(shape, weights);
+std::unique_ptr<Stream<T>> make_stream(const Part& part, const Weights<T>& weights) {
+  if constexpr (CellT::normalized) {
+    return nullptr;
+  } else {
+    return std::make_unique<CellStream<T, CellT>>(part, weights);
+  }
 }
 
 template <class T, class CellT>
-std::int64_t tape_size(const Shape& shape) {
-  using L = Layout<T, CellT>;
-  const L layout(shape);
-  return sizeof(TapeHeader) / sizeof(T) +
-         shape.steps * shape.batch *
-             (layout.panels * L::sums + (CellT::memory ? layout.padded : 0) + (layout.projected ? layout.padded : 0));
+std::int64_t tape_bytes(const Part& part) {
+  return part.steps * part.batch * numbers_per_row<T, CellT>(Layout<T, typename CellT::Sums>(part)) *
+         static_cast<std::int64_t>(sizeof(T));
 }
 
-template <class T, class CellT>
+template <class T, class CellT, class P = T>
 constexpr Kernels<T> kernels() {
-  return {&tape_size<T, CellT>, &run_forward<T, CellT>, &run_backward<T, CellT>, &make_stream<T, CellT>};
+  return {&tape_bytes<T, CellT>, &run_forward<T, CellT, P>, &run_backward<T, CellT, P>, &make_stream<T, CellT>};
 }
 
 }  // namespace
 
-extern const KernelTable table = {
-    {kernels<float, RnnTanh<float>>(), kernels<float, RnnRelu<float>>(), kernels<float, Gru<float>>(),
-     kernels<float, Lstm<float>>()},
-    {kernels<double, RnnTanh<double>>(), kernels<double, RnnRelu<double>>(), kernels<double, Gru<double>>(),
-     kernels<double, Lstm<double>>()},
-};
+#if defined(__AVX512BF16__)
+// Of this instruction set only what is not AVX-512's own.
+extern const RoundingKernels rounding = {kernels<float, Lstm<float>, Pair>(), kernels<float, Gru<float>, Pair>()};
+#else
+#define LONGSHORT_CELLS(T)             \
+  {kernels<T, RnnTanh<T>>(),           \
+   kernels<T, RnnRelu<T>>(),           \
+   kernels<T, Gru<T>>(),               \
+   kernels<T, Lstm<T>>(),              \
+   kernels<T, Lstm<T, true, false>>(), \
+   kernels<T, Lstm<T, false, true>>(), \
+   kernels<T, Lstm<T, true, true>>(),  \
+   kernels<T, LayerNormLstm<T>>()}
+extern const KernelTable table = {LONGSHORT_CELLS(float), LONGSHORT_CELLS(double)};
+#undef LONGSHORT_CELLS
+#endif
 
 }  // namespace longshort::LONGSHORT_ISA

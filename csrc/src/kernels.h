@@ -14,18 +14,30 @@ struct alignas(64) TapeHeader {
 
 static_assert(sizeof(TapeHeader) == kTapeHeader);
 
+// Some of a layer's steps, [first, last) of each sequence in the order in which they are run. A sequence that has none
+// of them keeps its state.
+struct Part : Shape {
+  explicit Part(const Shape& shape) : Shape(shape), last(shape.steps) {}
+  std::int64_t first = 0, last;
+};
+
 template <class T>
 struct Kernels {
-  std::int64_t (*tape_size)(const Shape&);
-  void (*forward)(const Shape&, const Weights<T>&, Sequences<const T>, const T*, const T*, Sequences<T>, T*, T*, T*);
-  void (*backward)(const Shape&, const Weights<T>&, Sequences<const T>, const T*, const T*, Sequences<const T>, T*,
-                   Sequences<const T>, const T*, const T*, Sequences<T>, WeightGradients<T>, T*, T*);
-  std::unique_ptr<Stream<T>> (*stream)(const Shape&, const Weights<T>&);
+  std::int64_t (*tape_bytes)(const Part&);  // without the header
+  void (*forward)(const Part&, const Weights<T>&, const Input<T>&, const Output<T>&, void*);
+  void (*backward)(const Part&, const Weights<T>&, const Input<T>&, Sequences<const T>, void*,
+                   const OutputGradients<T>&, const InputGradients<T>&, const WeightGradients<T>&);
+  std::unique_ptr<Stream<T>> (*stream)(const Part&, const Weights<T>&);  // null for a normalised cell
 };
 
 struct KernelTable {
-  Kernels<float> single[4];  // by Cell
-  Kernels<double> twice[4];
+  Kernels<float> single[kCells];  // by Cell
+  Kernels<double> twice[kCells];
+};
+
+// Those whose products round both sides to bfloat16.
+struct RoundingKernels {
+  Kernels<float> lstm, gru;
 };
 
 namespace baseline {
@@ -36,6 +48,9 @@ extern const KernelTable table;
 }
 namespace avx512 {
 extern const KernelTable table;
+}
+namespace avx512_bf16 {
+extern const RoundingKernels rounding;
 }
 
 }  // namespace longshort

@@ -42,20 +42,21 @@ struct TransposedRows {
   LONGSHORT_INLINE const T& operator()(int r, std::int64_t k) const { return at[k * stride + r]; }
 };
 
-// sums[r][first + c] += sum over k < depth of left(r, k) * right[k][c], rows of `right` being `Width` vectors apart.
-template <class T, int R, int C, int Width = C, int Columns, class Left>
+// sums[r][first + c] += sum over k < depth of left(r, k) * right[k][c], rows of `right` being `Width` vectors apart. An
+// element P of both sides is a number, or a pair whose two products are added.
+template <class T, int R, int C, int Width = C, int Columns, class Left, class P>
 LONGSHORT_INLINE void multiply(Vec<T> (&sums)[R][Columns], int first, const Left& left, std::int64_t depth,
-                               const T* right) {
+                               const P* right) {
   // Too few sums to hide the latency of an addition are kept in several copies, added up at the end.
   constexpr int copies = R * C >= 8 ? 1 : (7 + R * C) / (R * C);
   constexpr int step = Width * kLanes<T>;
   if constexpr (copies == 1) {
     for (std::int64_t k = 0; k < depth; ++k, right += step) {
-      Vec<T> row[C];
+      decltype(load(right)) row[C];
       LONGSHORT_UNROLL for (int c = 0; c < C; ++c) row[c] = load(right + c * kLanes<T>);
       LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
-        const Vec<T> value = splat(left(r, k));
-        LONGSHORT_UNROLL for (int c = 0; c < C; ++c) sums[r][first + c] += value * row[c];
+        const auto value = splat(left(r, k));
+        LONGSHORT_UNROLL for (int c = 0; c < C; ++c) add_product<T>(sums[r][first + c], value, row[c]);
       }
     }
   } else {
@@ -64,15 +65,17 @@ LONGSHORT_INLINE void multiply(Vec<T> (&sums)[R][Columns], int first, const Left
     for (; k + copies <= depth; k += copies, right += copies * step) {
       LONGSHORT_UNROLL for (int u = 0; u < copies; ++u) {
         LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
-          const Vec<T> value = splat(left(r, k + u));
-          LONGSHORT_UNROLL for (int c = 0; c < C; ++c) copy[u][r][c] += value * load(right + u * step + c * kLanes<T>);
+          const auto value = splat(left(r, k + u));
+          LONGSHORT_UNROLL for (int c = 0; c < C; ++c) {
+            add_product<T>(copy[u][r][c], value, load(right + u * step + c * kLanes<T>));
+          }
         }
       }
     }
     for (; k < depth; ++k, right += step) {
       LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
-        const Vec<T> value = splat(left(r, k));
-        LONGSHORT_UNROLL for (int c = 0; c < C; ++c) copy[0][r][c] += value * load(right + c * kLanes<T>);
+        const auto value = splat(left(r, k));
+        LONGSHORT_UNROLL for (int c = 0; c < C; ++c) add_product<T>(copy[0][r][c], value, load(right + c * kLanes<T>));
       }
     }
     LONGSHORT_UNROLL for (int u = 0; u < copies; ++u) {

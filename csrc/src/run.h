@@ -13,8 +13,8 @@ namespace longshort::LONGSHORT_ISA {
 
 // Sequences that are run together by some threads, each of which has its share of the hidden units.
 struct Group {
-  Group(const Shape& shape, std::vector<std::int64_t> sequences, int threads)
-      : rows(shape, std::move(sequences)), threads(threads), barrier(std::make_unique<Barrier>(threads)) {}
+  Group(const Part& part, std::vector<std::int64_t> sequences, int threads)
+      : rows(part, std::move(sequences)), threads(threads), barrier(std::make_unique<Barrier>(threads)) {}
 
   Rows rows;
   int threads;
@@ -32,7 +32,7 @@ struct Team {
 };
 
 template <class T, class CellT>
-Team make_team(const Shape& shape) {
+Team make_team(const Part& shape) {
   // Multiplications that a thread must have to be worth waking.
   constexpr double worth = 400e3;
   // Weights beyond this many bytes are better read by one thread each than by all.
@@ -40,12 +40,17 @@ Team make_team(const Shape& shape) {
   // Sequences that a thread must have to use a weight well once it is there.
   constexpr int rows_each = 4;
   double valid = 0;
-  for (std::int64_t b = 0; b < shape.batch; ++b) valid += shape.lengths != nullptr ? shape.lengths[b] : shape.steps;
+  std::vector<std::int64_t> order;
+  for (std::int64_t b = 0; b < shape.batch; ++b) {
+    const std::int64_t steps = std::min(length_of(shape, b), shape.last) - shape.first;
+    if (steps <= 0) continue;
+    valid += double(steps);
+    order.push_back(b);
+  }
+  const auto running = static_cast<std::int64_t>(order.size());
   const double weights = double(shape.input + shape.output()) * CellT::gates * shape.hidden;
   int threads = static_cast<int>(std::clamp(valid * weights / worth, 1.0, std::max(double(shape.threads), 1.0)));
-  const bool by_sequences = shape.batch >= rows_each * threads && weights * sizeof(T) <= shared_weights;
-  std::vector<std::int64_t> order(shape.batch);
-  std::iota(order.begin(), order.end(), 0);
+  const bool by_sequences = running >= rows_each * threads && weights * sizeof(T) <= shared_weights;
   Team team;
   if (!by_sequences && crowded()) threads = 1;  // with the same numbers: only who computes which units differs
   team.threads = threads;
@@ -58,7 +63,7 @@ Team make_team(const Shape& shape) {
   }
   // Dealt out to and fro, so that all get about the same number of steps.
   std::vector<std::vector<std::int64_t>> dealt(threads);
-  for (std::int64_t k = 0; k < shape.batch; ++k) {
+  for (std::int64_t k = 0; k < running; ++k) {
     const std::int64_t turn = k % (2 * threads);
     dealt[turn < threads ? turn : 2 * threads - 1 - turn].push_back(order[k]);
   }
@@ -72,20 +77,51 @@ struct Recorded {
   T* sums;    // (panels, rows, slots x group vectors): what the cell's backward needs, then its gradients
   T* memory;  // (rows, padded units): c after each step
   T* inside;  // (rows, padded units): the cell's output before its projection
+  T* scale;   // (rows, kScales): of a normalised cell, the standard deviations by which a row was divided
 };
+constexpr int kScales = 4;
 
 template <class T, class CellT>
-std::vector<Recorded<T>> recorded(const Team& team, const Layout<T, CellT>& layout, T* tape) {
+std::int64_t numbers_per_row(const Layout<T, typename CellT::Sums>& layout) {
+  return layout.panels * layout.sums + (CellT::memory ? layout.padded : 0) + (layout.projected ? layout.padded : 0) +
+         (CellT::normalized ? kScales : 0);
+}
+
+template <class T, class CellT>
+std::vector<Recorded<T>> recorded(const Team& team, const Layout<T, typename CellT::Sums>& layout, void* tape) {
   std::vector<Recorded<T>> result;
-  T* at = tape + sizeof(TapeHeader) / sizeof(T);
+  T* at = reinterpret_cast<T*>(static_cast<char*>(tape) + kTapeHeader);
   for (const auto& group : team.groups) {
-    T* memory = at + layout.panels * group.rows.total() * Layout<T, CellT>::sums;
-    T* inside = CellT::memory ? memory + group.rows.total() * layout.padded : memory;
-    result.push_back({at, memory, inside});
-    at = layout.projected ? inside + group.rows.total() * layout.padded : inside;
+    const std::int64_t rows = group.rows.total();
+    T* memory = at + rows * layout.panels * layout.sums;
+    T* inside = memory + (CellT::memory ? rows * layout.padded : 0);
+    T* scale = inside + (layout.projected ? rows * layout.padded : 0);
+    result.push_back({at, memory, inside, scale});
+    at += rows * numbers_per_row<T, CellT>(layout);
   }
   return result;
 }
+
+// The hidden state before a step.
+template <class T>
+class History {
+ public:
+  History(const Shape& shape, Sequences<const T> y, const T* h0)
+      : y_(y), h0_(h0), width_(shape.output()), zeros_(h0 == nullptr ? width_ : 0) {
+    std::fill_n(zeros_.data(), zeros_.size(), T(0));
+  }
+
+  const T* before(const Rows& rows, std::int64_t t, std::int64_t j) const {
+    if (t > 0) return rows.at(y_, t - 1, j);
+    return h0_ != nullptr ? h0_ + rows.sequence(j) * width_ : zeros_.data();
+  }
+
+ private:
+  Sequences<const T> y_;
+  const T* h0_;
+  std::int64_t width_;
+  Array<T> zeros_;
+};
 
 // Rows one after the other, over the borders of steps.
 class Cursor {

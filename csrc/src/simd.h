@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #if defined(__AVX2__)
@@ -149,6 +150,66 @@ LONGSHORT_INLINE void transpose(Vec<T> (&v)[kLanes<T>]) {
     if (!(r & Bit)) exchange<Bit, lanes>(v[r], v[r | Bit], std::make_index_sequence<lanes>());
   }
   if constexpr (2 * Bit < lanes) transpose<T, 2 * Bit>(v);
+}
+
+// -- bfloat16
+// ----------------------------------------------------------------------------------------------------------
+
+// Two bfloat16, the first one in the low half: an element of a product whose two sides are rounded.
+struct Pair {
+  std::uint32_t bits;
+};
+typedef std::uint32_t Pairs __attribute__((vector_size(LONGSHORT_VECTOR_BYTES)));
+template <>
+struct VectorOf<Pair> {
+  typedef Pairs type;
+};
+
+// Numbers in an element of a product.
+template <class P>
+constexpr int kPer = std::is_same_v<P, Pair> ? 2 : 1;
+
+LONGSHORT_INLINE Pairs splat(Pair value) { return Pairs{} + value.bits; }
+
+// sum += a b, of pairs both products.
+template <class T>
+LONGSHORT_INLINE void add_product(Vec<T>& sum, Vec<T> a, Vec<T> b) {
+  sum += a * b;
+}
+#if defined(__AVX512BF16__)
+template <class T>
+LONGSHORT_INLINE void add_product(Vec<float>& sum, Pairs a, Pairs b) {
+  sum = reinterpret_cast<Vec<float>>(
+      _mm512_dpbf16_ps(reinterpret_cast<__m512>(sum), reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b)));
+}
+#endif
+
+// The nearest bfloat16 to each number, in the low half of 32 bits.
+LONGSHORT_INLINE Pairs rounded(Vec<float> v) {
+  Pairs bits;
+  std::memcpy(&bits, &v, sizeof bits);
+  const Pairs nearest = (bits + (0x7fff + ((bits >> 16) & 1))) >> 16;
+  return v == v ? nearest : (bits >> 16) | 0x40;  // NaN stays NaN
+}
+
+LONGSHORT_INLINE Pairs paired(Vec<float> first, Vec<float> second) { return rounded(first) | rounded(second) << 16; }
+
+// Numbers side by side in memory as bfloat16, and back.
+typedef std::uint16_t Halves __attribute__((vector_size(LONGSHORT_VECTOR_BYTES / 2)));
+LONGSHORT_INLINE void store_rounded(std::uint16_t* to, Vec<float> v) {
+  const Halves halves = __builtin_convertvector(rounded(v), Halves);
+  std::memcpy(to, &halves, sizeof halves);
+}
+LONGSHORT_INLINE Pairs load_halves(const std::uint16_t* from) {
+  Halves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  return __builtin_convertvector(halves, Pairs);
+}
+LONGSHORT_INLINE Vec<float> load_rounded(const std::uint16_t* from) {
+  const Pairs bits = load_halves(from) << 16;
+  Vec<float> v;
+  std::memcpy(&v, &bits, sizeof v);
+  return v;
 }
 
 // -- functions

@@ -13,85 +13,123 @@
 
 namespace longshort {
 
-enum class Cell { rnn_tanh, rnn_relu, gru, lstm };
+// The LSTM also with peepholes, with its input and forget gate coupled, and with layer normalisation: cells.h has the
+// equations and their sources.
+enum class Cell { rnn_tanh, rnn_relu, gru, lstm, peephole_lstm, coupled_lstm, coupled_peephole_lstm, layer_norm_lstm };
+constexpr int kCells = 8;
 
-// Gates of a cell: blocks of rows in its weights, in PyTorch's order (LSTM i f g o, GRU r z n, RNN one).
+// Gates of a cell: blocks of rows in its weights, in PyTorch's order (LSTM i f g o, coupled i g o, GRU r z n, RNN one).
 int gates(Cell cell);
+// Peepholes of a cell: from c to i, f and o; coupled, to i and o.
+int peepholes(Cell cell);
 // Whether a cell carries a cell state c beside its hidden state h.
 bool has_memory(Cell cell);
+// Whether a cell is normalised over its units.
+bool is_normalized(Cell cell);
 
-// The parameters of a layer. Biases may be null, both at once. With a projection (LSTM only), the hidden state is the
-// projection of the cell's output and has R = P elements, else R = H.
+// The parameters of a layer; T is const T where they are read. Biases may be null, all at once. With a projection
+// (LSTMs only), the hidden state is the projection of the cell's output and has R = P elements, else R = H.
 template <class T>
-struct Weights {
-  const T* input;       // (G H, I)
-  const T* recurrent;   // (G H, R)
-  const T* input_bias;  // (G H)
-  const T* recurrent_bias;
-  const T* projection = nullptr;  // (P, H)
+struct Parameters {
+  T* input;                 // (G H, I)
+  T* recurrent;             // (G H, R)
+  T* input_bias = nullptr;  // (G H)
+  T* recurrent_bias = nullptr;
+  T* projection = nullptr;      // (P, H)
+  T* peephole = nullptr;        // (peepholes, H), of a cell that has some
+  T* input_gain = nullptr;      // (G H), of a normalised cell, as all below: of the input's sums
+  T* recurrent_gain = nullptr;  // (G H), of the recurrent sums
+  T* memory_gain = nullptr;     // (H), of the cell state on its way out
+  T* memory_bias = nullptr;     // (H)
 };
-
-// Their gradients, written, not added to.
 template <class T>
-struct WeightGradients {
-  T* input;
-  T* recurrent;
-  T* input_bias;
-  T* recurrent_bias;
-  T* projection = nullptr;
-};
+using Weights = Parameters<const T>;
+// The gradients of the parameters that there are, written, not added to.
+template <class T>
+using WeightGradients = Parameters<T>;
 
 // Sequences in memory: step t of sequence b begins at data + t * step + b * sequence and is contiguous from there.
 template <class T>
 struct Sequences {
-  T* data;
-  std::ptrdiff_t step;
-  std::ptrdiff_t sequence;
+  T* data = nullptr;
+  std::ptrdiff_t step = 0;
+  std::ptrdiff_t sequence = 0;
 };
 
 // What is computed. lengths holds the valid steps of each sequence, 1 to T, or is null where all have T.
 struct Shape {
   Cell cell;
   std::int64_t steps, batch, input, hidden;
-  const std::int64_t* lengths;
-  bool reverse;                // from each sequence's last valid step to its first
-  int threads;                 // at most so many
+  const std::int64_t* lengths = nullptr;
+  bool reverse = false;        // from each sequence's last valid step to its first
+  int threads = 1;             // at most so many
   std::int64_t projected = 0;  // P, or 0 for no projection
+  // A tape that holds the states at every so many steps only, from which backward runs forward again; 0: all steps.
+  std::int64_t chunk = 0;
+  // Whether the products may round both of their sides to bfloat16, where the machine then is faster (float, LSTM and
+  // GRU). Sums, gates and cell state stay float.
+  bool rounds = false;
 
   std::int64_t output() const { return projected > 0 ? projected : hidden; }  // R
 };
 
-// Numbers that the tape of a layer takes: what forward leaves for backward. For N = T B steps these are
-// N (S + M + J) H', with S = 4 for LSTM and GRU, 1 for the RNNs, M = 1 for the LSTM, else 0, J = 1 with a projection,
-// else 0, and H' = H rounded up to whole panels of vectors (at most 64 units), and a header. With lengths, only the
-// valid steps' share of it is touched.
+// What a layer reads.
 template <class T>
-std::int64_t tape_size(const Shape& shape);
+struct Input {
+  Sequences<const T> x;         // (T, B, I)
+  const T* h0 = nullptr;        // (B, R), or null for zeros
+  const T* c0 = nullptr;        // (B, H), or null for zeros; null for a cell without memory
+  const T* h_mask = nullptr;    // (B, R), or null: factors of h on its way into the recurrent product
+  Sequences<const T> h_zone{};  // (T, B, R), data may be null: the share of the last h that a step keeps, 0 to 1;
+  Sequences<const T> c_zone{};  // (T, B, H): of the last c. Without a projection.
+};
+
+// What it gives.
+template <class T>
+struct Output {
+  Sequences<T> y;   // (T, B, R); 0 at padded steps
+  T* hn;            // as h0: the state after each sequence's last computed step
+  T* cn = nullptr;  // as c0
+};
+
+// The gradients of a loss: given for a layer's results, each of which may be null for zeros,
+template <class T>
+struct OutputGradients {
+  Sequences<const T> y{};
+  const T* hn = nullptr;
+  const T* cn = nullptr;
+};
+
+// and asked for what it reads, each of which may be null; written, 0 at padded steps.
+template <class T>
+struct InputGradients {
+  Sequences<T> x{};
+  T* h0 = nullptr;
+  T* c0 = nullptr;
+};
+
+// Bytes that the tape of a layer takes: what forward leaves for backward. For N = T B steps these are
+// N ((S + M + J) H' + K) numbers, with S = 4 for LSTM and GRU, 3 for the coupled, 8 for the normalised LSTM, 1 for the
+// RNNs; M = 1 for the LSTMs, else 0; J = 1 with a projection, else 0; K = 4 for the normalised LSTM, else 0; and
+// H' = H rounded up to whole panels of vectors (at most 64 units); and a header. With lengths, only the valid steps'
+// share of it is touched. With chunks of n steps: for each chunk B (R + H) numbers, or B R without memory.
+template <class T>
+std::int64_t tape_bytes(const Shape& shape);
 constexpr std::int64_t kTapeHeader = 64;  // bytes
 
-// Runs a layer.
-//   x       (T, B, I)
-//   h0, c0  (B, R) and (B, H), or null for zeros; c0 is null for a cell without memory
-//   y       (T, B, R), written; 0 at padded steps
-//   hn, cn  as h0 and c0, written: the state after each sequence's last computed step
-//   tape    tape_size(shape) numbers, written; or null: no backward will follow
-// Throws std::invalid_argument if a length is not among 1 to T.
+// Runs a layer. tape: tape_bytes(shape) bytes, aligned to 64, written; or null: no backward will follow. hn and cn may
+// be h0 and c0. Throws std::invalid_argument if a length is not among 1 to T.
 template <class T>
-void forward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x, const T* h0, const T* c0,
-             Sequences<T> y, T* hn, T* cn, T* tape);
+void forward(const Shape& shape, const Weights<T>& weights, const Input<T>& input, const Output<T>& output, void* tape);
 
-// Gradients of a loss from those of forward's results.
-//   y             as forward wrote it
-//   tape          as forward wrote it. It is overwritten; called with it again, backward runs forward once more.
-//   dy, dhn, dcn  as y, hn, cn; each may be null for zeros
-//   dx            as x, written, 0 at padded steps; dx.data may be null: not asked
-//   dh0, dc0      as h0 and c0, written; each may be null: not asked
+// Its gradients. y and tape are as forward wrote them; the tape is overwritten: called with it again, backward runs
+// forward once more.
 template <class T>
-void backward(const Shape& shape, const Weights<T>& weights, Sequences<const T> x, const T* h0, const T* c0,
-              Sequences<const T> y, T* tape, Sequences<const T> dy, const T* dhn, const T* dcn, Sequences<T> dx,
-              WeightGradients<T> dw, T* dh0, T* dc0);
+void backward(const Shape& shape, const Weights<T>& weights, const Input<T>& input, Sequences<const T> y, void* tape,
+              const OutputGradients<T>& given, const InputGradients<T>& asked, const WeightGradients<T>& dw);
 
-// A layer that is run one step at a time, in one thread. Copies the weights; holds the state.
+// A layer that is run one step at a time, in one thread. Copies the weights; holds the state. Neither for a projection
+// nor for a normalised cell.
 template <class T>
 class Stream {
  public:

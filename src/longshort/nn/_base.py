@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from longshort import ops
 from longshort.errors import InputError
+from longshort.nn._regularization import as_probability, as_zoneout, draw_masks, drop_weights
 from longshort.nn._stream import Stream
 from longshort.nn._torch import HX, Counterpart
 
@@ -26,6 +27,14 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
     L layers, D directions, T steps, B sequences, I inputs, H hidden units, R = proj_size if there is one, else H.
     """
 
+    # The options that PyTorch's module lacks, and their defaults.
+    extensions: ClassVar[dict[str, object]] = {
+        "recurrent_dropout": 0.0,
+        "zoneout": (0.0, 0.0),
+        "weight_dropout": 0.0,
+        "checkpoint_steps": 0,
+    }
+
     def __init__(
         self,
         input_size: int,
@@ -38,6 +47,11 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
         proj_size: int,
         device: torch.device | str | int | None,
         dtype: torch.dtype | None,
+        *,
+        recurrent_dropout: float,
+        zoneout: float | tuple[float, float],
+        weight_dropout: float,
+        checkpoint_steps: int,
     ) -> None:
         super().__init__()
         _check_options(input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size)
@@ -49,8 +63,17 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
         self.dropout = float(dropout)
         self.bidirectional = bidirectional
         self.proj_size = proj_size
+        self.recurrent_dropout = as_probability("recurrent_dropout", recurrent_dropout)
+        self.zoneout = as_zoneout(zoneout)
+        self.weight_dropout = as_probability("weight_dropout", weight_dropout)
+        self.checkpoint_steps = checkpoint_steps
+        if proj_size and any(self.zoneout):
+            raise InputError("zoneout keeps a share of the hidden units, and does not go with proj_size")
+        if not isinstance(checkpoint_steps, int) or isinstance(checkpoint_steps, bool) or checkpoint_steps < 0:
+            raise InputError(f"checkpoint_steps must be a number of steps, or 0 to keep all, got {checkpoint_steps!r}")
 
-        rows = len(ops.CELLS[self.cell].gates) * hidden_size
+        cell = ops.CELLS[self.cell]
+        rows = len(cell.gates) * hidden_size
         output = proj_size or hidden_size
         for layer in range(num_layers):
             shapes = {
@@ -59,6 +82,11 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
                 "bias_ih": (rows,),
                 "bias_hh": (rows,),
                 "weight_hr": (proj_size, hidden_size),
+                "weight_ch": (len(cell.peepholes) * hidden_size,),
+                "gain_ih": (rows,),
+                "gain_hh": (rows,),
+                "gain_ch": (hidden_size,),
+                "bias_ch": (hidden_size,),
             }
             for direction in range(self._directions):
                 for kind, name in self._names(layer, direction).items():
@@ -87,6 +115,7 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
             "batch_first": False,
             "dropout": 0.0,
             "bidirectional": False,
+            **self.extensions,
         }
         changed = [f"{name}={getattr(self, name)}" for name, value in defaults.items() if getattr(self, name) != value]
         return ", ".join([str(self.input_size), str(self.hidden_size), *changed])
@@ -112,8 +141,7 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
         """
         x, state, known = self._read(input, hx, lengths)
         finals: list[ops.State] = []
-        dropout = self.dropout if self.training else 0.0
-        for y, directions in self._layers(ops.recurrence, x, state, known, dropout):
+        for y, directions in self._layers(ops.recurrence, x, state, known, self.training):
             x = y
             finals += [final for _, final in directions]
         final = tuple(p[0].unsqueeze(0) if len(p) == 1 else torch.stack(p) for p in zip(*finals, strict=True))
@@ -156,6 +184,10 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
             kinds += ["bias_ih", "bias_hh"]
         if self.proj_size:
             kinds += ["weight_hr"]
+        if ops.CELLS[self.cell].peepholes:
+            kinds += ["weight_ch"]
+        if ops.CELLS[self.cell].normalized:
+            kinds += ["gain_ih", "gain_hh", "gain_ch"] + ["bias_ch"] * self.bias
         return {kind: f"{kind}_l{layer}{'_reverse' if direction else ''}" for kind in kinds}
 
     def _weights(self, layer: int, direction: int) -> ops.Weights:
@@ -167,21 +199,31 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
         x: Tensor,
         state: ops.State | None,
         lengths: ops.Lengths | None,
-        dropout: float = 0.0,
+        training: bool = False,
     ) -> Iterator[tuple[Tensor, list[tuple[Any, ops.State]]]]:
         """Run layer by layer; gives each one's output (T, B, D * R) and what `run` gave for each direction."""
         for layer in range(self.num_layers):
-            if layer and dropout:
-                x = F.dropout(x, dropout)
+            if layer and self.dropout and training:
+                x = F.dropout(x, self.dropout)
             directions = []
             for direction in range(self._directions):
                 k = layer * self._directions + direction
                 start = None if state is None else tuple(part[k] for part in state)
-                weights = self._weights(layer, direction)
-                directions.append(run(self.cell, x, start, weights, lengths=lengths, reverse=direction == 1))
+                weights = drop_weights(self._weights(layer, direction), self.weight_dropout, training)
+                options: dict[str, Any] = {
+                    "lengths": lengths,
+                    "reverse": direction == 1,
+                    "checkpoint": self.checkpoint_steps,
+                }
+                if self.recurrent_dropout or any(self.zoneout):
+                    options["masks"] = self._masks(x, weights, training)
+                directions.append(run(self.cell, x, start, weights, **options))
             outputs = [result if isinstance(result, Tensor) else result.h for result, _ in directions]
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
             yield x, directions
+
+    def _masks(self, x: Tensor, weights: ops.Weights, training: bool) -> ops.Masks:
+        return draw_masks(self.cell, x, weights, self.recurrent_dropout, self.zoneout, training)
 
     def _read(
         self, input: Tensor | PackedSequence, hx: HX | None, lengths: Tensor | Sequence[int] | None

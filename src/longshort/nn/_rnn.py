@@ -41,9 +41,27 @@ class RNN(Recurrent[Tensor, RNNTrace]):
         bidirectional: bool = False,
         device: torch.device | str | int | None = None,
         dtype: torch.dtype | None = None,
+        *,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        weight_dropout: float = 0.0,
+        checkpoint_steps: int = 0,
     ) -> None:
         self.cell = rnn_cell(nonlinearity)
         super().__init__(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            0,
+            device,
+            dtype,
+            recurrent_dropout=recurrent_dropout,
+            zoneout=zoneout,
+            weight_dropout=weight_dropout,
+            checkpoint_steps=checkpoint_steps,
         )
         self.nonlinearity = nonlinearity

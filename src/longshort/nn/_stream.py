@@ -70,7 +70,8 @@ class Stream(Generic[HX]):
         if self._run is None:
             weights = [layer._weights(k, 0) for k in range(layer.num_layers)]
             batch = self._batch[0] if self._batch else 1
-            self._run = ops.steps(layer.cell, weights, batch, self._start) or _Plain(layer.cell, weights, self._start)
+            plain = None if any(layer.zoneout) else ops.steps(layer.cell, weights, batch, self._start)
+            self._run = plain or _Plain(layer, weights, self._start)
         y = (x if self._batch else x.unsqueeze(0)).contiguous()
         layer._check_input(y)
         y = self._run(y)
@@ -90,9 +91,11 @@ class Stream(Generic[HX]):
 class _Plain:
     """Steps by a backend's own single step: for what the core cannot run."""
 
-    def __init__(self, cell: str, layers: Sequence[ops.Weights], states: Sequence[ops.State | None]) -> None:
-        self._cell, self.states = cell, list(states)
-        self._layers = [ops.Weights(*map(_copy, layer)) for layer in layers]
+    def __init__(
+        self, layer: Recurrent[Any, Any], layers: Sequence[ops.Weights], states: Sequence[ops.State | None]
+    ) -> None:
+        self._layer, self.states = layer, list(states)
+        self._layers = [ops.Weights(*map(_copy, weights)) for weights in layers]
 
     def fits(self, x: Tensor) -> bool:
         """Whether x needs no second look: never."""
@@ -101,7 +104,8 @@ class _Plain:
     def __call__(self, x: Tensor) -> Tensor:
         """One step."""
         for k, weights in enumerate(self._layers):
-            state = ops.step(self._cell, x, self.states[k], weights)
+            masks = self._layer._masks(x.unsqueeze(0), weights, training=False).at(0)
+            state = ops.step(self._layer.cell, x, self.states[k], weights, masks=masks)
             self.states[k] = state
             x = state[0]
         return x

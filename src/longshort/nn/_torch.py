@@ -53,10 +53,13 @@ class Counterpart(nn.Module, Generic[HX]):
         return new.train(layer.training)
 
     def reset_parameters(self) -> None:
-        """Draw all parameters from U(-1/√hidden_size, 1/√hidden_size), in PyTorch's order."""
+        """Draw all parameters from U(-1/√hidden_size, 1/√hidden_size), in PyTorch's order; gains are 1."""
         bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+        for name, parameter in self.named_parameters():
+            if name.startswith("gain"):
+                nn.init.ones_(parameter)
+            else:
+                nn.init.uniform_(parameter, -bound, bound)
 
     def _to_state(self, hx: HX) -> ops.State:
         """The state as `longshort.ops` takes it, a tuple with h first."""

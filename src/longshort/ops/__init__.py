@@ -17,7 +17,18 @@ from torch import Tensor
 from longshort.errors import InputError
 from longshort.ops import aten, core, reference
 from longshort.ops.lengths import Lengths
-from longshort.ops.reference import CELLS, Cell, GRUTrace, LSTMTrace, RNNTrace, State, Trace, Weights
+from longshort.ops.reference import (
+    CELLS,
+    NO_MASKS,
+    Cell,
+    GRUTrace,
+    LSTMTrace,
+    Masks,
+    RNNTrace,
+    State,
+    Trace,
+    Weights,
+)
 
 if TYPE_CHECKING:
     from longshort.ops.steps import Steps
@@ -25,11 +36,13 @@ if TYPE_CHECKING:
 __all__ = [
     "BACKENDS",
     "CELLS",
+    "NO_MASKS",
     "Backend",
     "Cell",
     "GRUTrace",
     "LSTMTrace",
     "Lengths",
+    "Masks",
     "RNNTrace",
     "State",
     "Trace",
@@ -45,11 +58,20 @@ __all__ = [
 class Backend(Protocol):
     """What computes the recurrence. Arguments arrive checked; None stands for no padding and for a state of zeros."""
 
-    def step(self, cell: str, x: Tensor, state: State | None, weights: Weights) -> State:
-        """One step. x (B, I); takes and gives the state."""
+    def step(self, cell: str, x: Tensor, state: State | None, weights: Weights, *, masks: Masks) -> State:
+        """One step. x (B, I), zones (B, ·); takes and gives the state."""
 
     def recurrence(
-        self, cell: str, x: Tensor, state: State | None, weights: Weights, *, lengths: Lengths | None, reverse: bool
+        self,
+        cell: str,
+        x: Tensor,
+        state: State | None,
+        weights: Weights,
+        *,
+        lengths: Lengths | None,
+        reverse: bool,
+        masks: Masks,
+        checkpoint: int,
     ) -> tuple[Tensor, State]:
         """All steps. x (T, B, I); gives the output (T, B, R), 0 at padded steps, and the final state."""
 
@@ -79,6 +101,8 @@ def recurrence(
     *,
     lengths: Tensor | Sequence[int] | Lengths | None = None,
     reverse: bool = False,
+    masks: Masks = NO_MASKS,
+    checkpoint: int = 0,
     backend: str | None = None,
 ) -> tuple[Tensor, State]:
     """Run a cell over a batch of sequences.
@@ -91,6 +115,9 @@ def recurrence(
         lengths: number of valid steps of each sequence, (B,), or None if all have T. What stands behind them
             changes no result, no gradient and no final state.
         reverse: from each sequence's last valid step to its first.
+        masks: recurrent dropout and zoneout.
+        checkpoint: keep the state at every so many steps only, and let backward compute the steps between once more;
+            0 to keep what every step leaves. Saves memory in long sequences, where the backend can.
         backend: a name in `BACKENDS`; else that of `use_backend`, else that of LONGSHORT_BACKEND, else "core".
 
     Returns:
@@ -102,13 +129,23 @@ def recurrence(
     chosen = _backend(backend)
     _known(cell)
     known = _padding(x, lengths)
-    return chosen.recurrence(cell, x, state, weights, lengths=known, reverse=reverse)
+    return chosen.recurrence(
+        cell, x, state, weights, lengths=known, reverse=reverse, masks=masks, checkpoint=checkpoint
+    )
 
 
-def step(cell: str, x: Tensor, state: State | None, weights: Weights, *, backend: str | None = None) -> State:
-    """Run a cell for one step: x (B, I), the rest as for `recurrence`; gives the new state."""
+def step(
+    cell: str,
+    x: Tensor,
+    state: State | None,
+    weights: Weights,
+    *,
+    masks: Masks = NO_MASKS,
+    backend: str | None = None,
+) -> State:
+    """Run a cell for one step: x (B, I), zones (B, ·), the rest as for `recurrence`; gives the new state."""
     _known(cell)
-    return _backend(backend).step(cell, x, state, weights)
+    return _backend(backend).step(cell, x, state, weights, masks=masks)
 
 
 def steps(cell: str, layers: Sequence[Weights], batch: int, states: Sequence[State | None]) -> Steps | None:
@@ -125,11 +162,13 @@ def trace(
     *,
     lengths: Tensor | Sequence[int] | Lengths | None = None,
     reverse: bool = False,
+    masks: Masks = NO_MASKS,
+    checkpoint: int = 0,
 ) -> tuple[Trace, State]:
-    """Like `recurrence`, but gives every gate and state of each step, (T, B, ·); always by the reference."""
+    """Like `recurrence`, but gives every gate and state of each step, (T, B, ·), and keeps all; by the reference."""
     _known(cell)
     known = _padding(x, lengths)
-    return reference.trace(cell, x, state, weights, lengths=known, reverse=reverse)
+    return reference.trace(cell, x, state, weights, lengths=known, reverse=reverse, masks=masks)
 
 
 def _configured() -> str:

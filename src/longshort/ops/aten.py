@@ -1,6 +1,7 @@
 """PyTorch's own kernels, one layer and one direction at a time, under the reference's signature.
 
-A batch without padding takes the dense kernels, one with padding the packed kernels, of which PyTorch asks sequences
+What PyTorch does not have, the variants of the LSTM, recurrent dropout and zoneout, the reference computes. A batch
+without padding takes the dense kernels, one with padding the packed kernels, of which PyTorch asks sequences
 sorted by length; that happens here, so that no caller has to.
 """
 
@@ -14,8 +15,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import _VF, Tensor
 
+from longshort.ops import reference
 from longshort.ops.lengths import Lengths
-from longshort.ops.reference import State, Weights, initial_state
+from longshort.ops.reference import NO_MASKS, Masks, State, Weights, initial_state
 
 
 class Kernels(NamedTuple):
@@ -33,8 +35,10 @@ KERNELS = {
 }
 
 
-def step(cell: str, x: Tensor, state: State | None, weights: Weights) -> State:
-    """One step. x (B, I); takes and gives the state."""
+def step(cell: str, x: Tensor, state: State | None, weights: Weights, *, masks: Masks = NO_MASKS) -> State:
+    """One step. x (B, I), zones (B, ·); takes and gives the state."""
+    if not _can(cell, masks):
+        return reference.step(cell, x, state, weights, masks=masks)
     if weights.weight_hr is not None:  # the single-step kernel has no projection
         return recurrence(cell, x.unsqueeze(0), state, weights)[1]
     state = state or initial_state(cell, x, weights)
@@ -50,8 +54,12 @@ def recurrence(
     *,
     lengths: Lengths | None = None,
     reverse: bool = False,
+    masks: Masks = NO_MASKS,
+    checkpoint: int = 0,
 ) -> tuple[Tensor, State]:
     """All steps. x (T, B, I); gives the output (T, B, R), 0 at padded steps, and the final state."""
+    if not _can(cell, masks):
+        return reference.recurrence(cell, x, state, weights, lengths=lengths, reverse=reverse, masks=masks)
     state = state or initial_state(cell, x, weights)
     if lengths is None:
         y, state = _kernel(cell, (x.flip(0) if reverse else x,), state, weights)
@@ -65,6 +73,10 @@ def recurrence(
     )
     y = data.new_zeros(x.size(0) * x.size(1), data.size(-1)).index_copy(0, rows, data)
     return y.view(x.size(0), x.size(1), -1), tuple(part.index_select(0, lengths.original) for part in state)
+
+
+def _can(cell: str, masks: Masks) -> bool:
+    return cell in KERNELS and all(mask is None for mask in masks)
 
 
 def _kernel(cell: str, batch: tuple[Tensor, ...], state: State, weights: Weights) -> tuple[Tensor, State]:

@@ -1,6 +1,6 @@
 """longshort's own kernels, in C++ for CPUs: the fastest backend where it can be used; PyTorch's where it cannot.
 
-It computes in float32 and float64, for any number of steps and threads; the instruction set is chosen when the program
+It computes in float32, float64 and bfloat16, for any number of steps and threads; the instruction set is chosen when the program
 runs (the variable LONGSHORT_ISA asks for a lower one).
 """
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from longshort.ops import aten
 from longshort.ops.lengths import Lengths
-from longshort.ops.reference import CELLS, State, Weights
+from longshort.ops.reference import CELLS, NO_MASKS, Masks, State, Weights
 
 try:
     from longshort.ops import kernels, operators
@@ -31,9 +31,10 @@ except ImportError as error:  # installed without a compiler
     )
 
 
-def step(cell: str, x: Tensor, state: State | None, weights: Weights) -> State:
-    """One step. x (B, I); takes and gives the state."""
-    return recurrence(cell, x.unsqueeze(0), state, weights)[1]
+def step(cell: str, x: Tensor, state: State | None, weights: Weights, *, masks: Masks = NO_MASKS) -> State:
+    """One step. x (B, I), zones (B, ·); takes and gives the state."""
+    zones = (None if zone is None else zone.unsqueeze(0) for zone in masks[1:])
+    return recurrence(cell, x.unsqueeze(0), state, weights, masks=Masks(masks.hidden, *zones))[1]
 
 
 def recurrence(
@@ -44,31 +45,44 @@ def recurrence(
     *,
     lengths: Lengths | None = None,
     reverse: bool = False,
+    masks: Masks = NO_MASKS,
+    checkpoint: int = 0,
 ) -> tuple[Tensor, State]:
     """All steps. x (T, B, I); gives the output (T, B, R), 0 at padded steps, and the final state."""
     if operators is None or not _can(cell, x, state, weights):
-        return aten.recurrence(cell, x, state, weights, lengths=lengths, reverse=reverse)
+        return aten.recurrence(cell, x, state, weights, lengths=lengths, reverse=reverse, masks=masks)
     h0, c0 = (*(state or ()), None, None)[:2]
+    tensors: Sequence[Tensor | None] = (x, h0, c0, *weights)
+    rounds = x.dtype is torch.bfloat16
+    if rounds:  # only products are taken of rounded numbers: what is summed, and the cell state, are float32
+        tensors, masks = list(map(_float, tensors)), Masks(*map(_float, masks))
     known = None if lengths is None else lengths.values
-    tensors = (x, h0, c0, *weights)
     train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    arguments = (cell, *tensors, *masks, known, reverse, checkpoint, rounds)
     if not _plain(tensors):
         transformed = not torch.compiler.is_compiling() and _transformed()
         operator = operators.Functional.apply if transformed else operators.recurrence
-        y, hn, cn, _ = operator(cell, *tensors, known, reverse, train or transformed)  # type: ignore[no-untyped-call]
-        return y, (hn, cn)[: len(CELLS[cell].state)]
-    if train:
-        y, *final = operators.Recurrence.apply(cell, *tensors, known, reverse)  # type: ignore[no-untyped-call]
-        return y, tuple(final)
-    y, hn, last = kernels.forward(cell, kernels.Inputs(*tensors), known, reverse)
-    return y, (hn,) if last is None else (hn, last)
+        results = operator(*arguments, train or transformed)[:3]  # type: ignore[no-untyped-call]
+    elif train:
+        results = operators.Recurrence.apply(*arguments)  # type: ignore[no-untyped-call]
+    else:
+        results = kernels.forward(operators.layer_of(*arguments))
+    y, *final = (result.to(x.dtype) for result in results[: 1 + len(CELLS[cell].state)])
+    return y, tuple(final)
+
+
+def _float(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.float()
 
 
 def steps(cell: str, layers: Sequence[Weights], batch: int, states: Sequence[State | None]) -> Steps | None:
     """Layers that run one step at a time and keep their state in the core; None where the core cannot."""
     x = layers[0].weight_ih
     able = operators is not None and all(
-        weights.weight_hr is None and _can(cell, x.unsqueeze(0), state, weights)
+        weights.weight_hr is None
+        and weights.gain_ih is None
+        and x.dtype in kernels.DTYPES
+        and _can(cell, x.unsqueeze(0), state, weights)
         for weights, state in zip(layers, states, strict=True)
     )
     return Steps(cell, layers, batch, states) if able else None
@@ -77,7 +91,7 @@ def steps(cell: str, layers: Sequence[Weights], batch: int, states: Sequence[Sta
 def _can(cell: str, x: Tensor, state: State | None, weights: Weights) -> bool:
     return (
         cell in kernels.CELLS
-        and x.dtype in kernels.DTYPES
+        and (x.dtype in kernels.DTYPES or x.dtype is torch.bfloat16)
         and x.is_cpu
         and x.size(1) > 0
         and all(t is None or (t.dtype == x.dtype and t.is_cpu) for t in (*(state or ()), *weights))

@@ -15,57 +15,60 @@ from torch import Tensor
 
 from longshort import _core
 from longshort.ops import kernels, reference
-from longshort.ops.kernels import Inputs
+from longshort.ops.kernels import DIFFERENTIABLE, Inputs, Layer
 from longshort.ops.lengths import Lengths
 
-Eight: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+Results: TypeAlias = tuple[Tensor, ...]
 Pullback: TypeAlias = tuple[tuple[Tensor, ...], Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]]
 
 
 class Recurrence(torch.autograd.Function):
-    """Arguments: cell, the eight of `Inputs`, lengths, reverse. Gives y, h_n and, where the cell has one, c_n."""
+    """Takes the fields of `Layer`, `Inputs` spread out. Gives y, h_n and, where the cell has one, c_n."""
 
     @staticmethod
     def forward(ctx: Any, cell: str, *arguments: Any) -> tuple[Tensor, ...]:
         """Run the layer and keep its tape."""
-        *tensors, lengths, reverse = arguments
-        inputs = Inputs(*tensors)
-        ctx.tape = _core.Tape(kernels.tape_bytes(cell, inputs))
-        y, hn, cn = kernels.forward(cell, inputs, lengths, reverse, ctx.tape.address)
-        ctx.layer = cell, lengths, reverse
+        layer = layer_of(cell, *arguments)
+        ctx.tape = _core.Tape(kernels.tape_bytes(layer))
+        y, hn, cn = kernels.forward(layer, ctx.tape.address)
+        ctx.layer = cell, *arguments[len(layer.inputs) :]
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors, y)
+        ctx.save_for_backward(*layer.inputs, y)
         return (y, hn) if cn is None else (y, hn, cn)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Any, ...]:
         """Gradients by the core, or where second derivatives may follow, by the reference."""
         *tensors, y = ctx.saved_tensors
-        cell, lengths, reverse = ctx.layer
+        cell, *rest = ctx.layer
+        layer = layer_of(cell, *tensors, *rest)
         upstream = (*upstream, None)[:3]
         if torch.is_grad_enabled():
-            found: Sequence[Tensor | None] = _by_reference(upstream, cell, tensors, lengths, reverse)
+            found = _by_reference(upstream, layer)
         else:
-            ask = ctx.needs_input_grad[1:4]
-            found = kernels.backward(upstream, cell, Inputs(*tensors), lengths, reverse, y, ctx.tape.address, ask)
-        return None, *found, None, None
+            found = kernels.backward(upstream, layer, y, ctx.tape.address, ctx.needs_input_grad[1:4])
+        return None, *found, *[None] * (len(ctx.needs_input_grad) - 1 - len(found))
 
 
-def _by_reference(
-    upstream: Sequence[Tensor | None],
-    cell: str,
-    tensors: Sequence[Tensor | None],
-    lengths: Tensor | None,
-    reverse: bool,
-) -> list[Tensor | None]:
+def layer_of(cell: str, *arguments: Any) -> Layer:
+    """From the cell and the arguments that follow it in an operator's schema."""
+    end = len(Inputs._fields)
+    return Layer(cell, Inputs(*arguments[:end]), *arguments[end : end + 4])
+
+
+def _by_reference(upstream: Sequence[Tensor | None], layer: Layer) -> list[Tensor | None]:
     """The same gradients, which themselves can be differentiated any number of times."""
+    cell, inputs, lengths, reverse, _, _ = layer
+    tensors, masks = inputs[:DIFFERENTIABLE], reference.Masks(*inputs[DIFFERENTIABLE:])
 
     def outputs(*given: Tensor) -> tuple[Tensor, ...]:
         by_tensor = iter(given)
         x, h0, c0, *weights = cast(list[Tensor], [None if t is None else next(by_tensor) for t in tensors])
         state = None if h0 is None else (h0,) if c0 is None else (h0, c0)
         known = None if lengths is None else Lengths(lengths, steps=x.size(0), batch=x.size(1), device=x.device)
-        y, final = reference.recurrence(cell, x, state, reference.Weights(*weights), lengths=known, reverse=reverse)
+        y, final = reference.recurrence(
+            cell, x, state, reference.Weights(*weights), lengths=known, reverse=reverse, masks=masks
+        )
         return y, *final
 
     results, pull_back = cast(Pullback, torch.func.vjp(outputs, *(t for t in tensors if t is not None)))
@@ -76,116 +79,108 @@ def _by_reference(
 
 # -- operators ---------------------------------------------------------------------------------------------------------
 
+_NEEDED = ("x", "w_ih", "w_hh")
+_INPUTS = ", ".join(f"Tensor {name}" if name in _NEEDED else f"Tensor? {name}" for name in Inputs._fields)
+_LAYER = f"str cell, {_INPUTS}, Tensor? lengths, bool reverse, int checkpoint, bool rounds"
+_GRADIENTS = ", ".join(["Tensor"] * DIFFERENTIABLE)
 
-@torch.library.custom_op("longshort::recurrence", mutates_args=(), device_types="cpu")
-def recurrence(
-    cell: str,
-    x: Tensor,
-    h0: Tensor | None,
-    c0: Tensor | None,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
-    w_hr: Tensor | None,
-    lengths: Tensor | None,
-    reverse: bool,
-    train: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+
+@torch.library.custom_op(
+    "longshort::recurrence",
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"({_LAYER}, bool train) -> (Tensor, Tensor, Tensor, Tensor)",
+)
+def recurrence(cell: str, *arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Run a layer in one direction: y, h_n, c_n, and the tape (empty unless `train`)."""
-    inputs = Inputs(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
-    tape = _tape(cell, inputs, train)
-    y, hn, cn = kernels.forward(cell, inputs, lengths, reverse, tape.data_ptr() if train else 0)
-    return y, hn, x.new_empty(0) if cn is None else cn, tape
+    layer, train = layer_of(cell, *arguments), arguments[-1]
+    tape = _tape(layer, train)
+    y, hn, cn = kernels.forward(layer, tape.data_ptr() if train else 0)
+    return y, hn, y.new_empty(0) if cn is None else cn, tape
 
 
 @recurrence.register_fake
 def _(cell: str, *arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    *tensors, _lengths, _reverse, train = arguments
-    inputs = Inputs(*tensors)
-    x, output = inputs.x, inputs.w_hh.size(1)
-    cn = x.new_empty(x.size(1), inputs.hidden) if cell in kernels.MEMORY else x.new_empty(0)
-    return x.new_empty(x.size(0), x.size(1), output), x.new_empty(x.size(1), output), cn, _tape(cell, inputs, train)
+    layer = layer_of(cell, *arguments)
+    x, hidden, output = layer.inputs.x, layer.inputs.hidden, layer.inputs.w_hh.size(1)
+    cn = x.new_empty(x.size(1), hidden) if cell in kernels.MEMORY else x.new_empty(0)
+    tape = _tape(layer, arguments[-1])
+    return x.new_empty(x.size(0), x.size(1), output), x.new_empty(x.size(1), output), cn, tape
 
 
-def _tape(cell: str, inputs: Inputs, train: bool) -> Tensor:
-    return torch.empty(kernels.tape_bytes(cell, inputs) if train else 0, dtype=torch.uint8)
+def _tape(layer: Layer, train: bool) -> Tensor:
+    return torch.empty(kernels.tape_bytes(layer) if train else 0, dtype=torch.uint8)
 
 
-@torch.library.custom_op("longshort::recurrence_backward", mutates_args=(), device_types="cpu")
+@torch.library.custom_op(
+    "longshort::recurrence_backward",
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"(Tensor? dy, Tensor? dhn, Tensor? dcn, {_LAYER}, Tensor y, Tensor tape, bool[] ask) -> ({_GRADIENTS})",
+)
 def recurrence_backward(
-    dy: Tensor | None,
-    dhn: Tensor | None,
-    dcn: Tensor | None,
-    cell: str,
-    x: Tensor,
-    h0: Tensor | None,
-    c0: Tensor | None,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
-    w_hr: Tensor | None,
-    lengths: Tensor | None,
-    reverse: bool,
-    y: Tensor,
-    tape: Tensor,
-    ask: Sequence[bool],
-) -> Eight:
-    """Gradients of the eight tensors of `Inputs` from those of y, h_n and c_n; `ask` as in `kernels.backward`."""
-    inputs = Inputs(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
-    wish = (ask[0], ask[1], ask[2])
-    found = kernels.backward((dy, dhn, dcn), cell, inputs, lengths, reverse, y, tape.data_ptr(), wish)
-    return _filled(found, x)
+    dy: Tensor | None, dhn: Tensor | None, dcn: Tensor | None, cell: str, *arguments: Any
+) -> Results:
+    """Gradients of x, h0, c0 and the weights from those of y, h_n and c_n; `ask` as in `kernels.backward`."""
+    layer = layer_of(cell, *arguments)
+    y, tape, (x, h0, c0) = arguments[-3:]
+    found = kernels.backward((dy, dhn, dcn), layer, y, tape.data_ptr(), (x, h0, c0))
+    return _filled(found, layer.inputs.x)
 
 
 @recurrence_backward.register_fake
-def _(*arguments: Any) -> Eight:
-    inputs, ask = Inputs(*arguments[4:12]), arguments[-1]
-    wanted = zip(inputs, [*ask, True, True, True, True, True], strict=True)
-    return _filled([kernels._like(t) if want else None for t, want in wanted], inputs.x)
+def _(dy: Tensor | None, dhn: Tensor | None, dcn: Tensor | None, cell: str, *arguments: Any) -> Results:
+    inputs = layer_of(cell, *arguments).inputs
+    states = [t if want else None for t, want in zip(inputs.states, arguments[-1], strict=True)]
+    return _filled([kernels._like(t) for t in (*states, *inputs.weights)], inputs.x)
 
 
-def _filled(tensors: Sequence[Tensor | None], x: Tensor) -> Eight:
+def _filled(tensors: Sequence[Tensor | None], x: Tensor) -> Results:
     """An operator gives tensors: an empty one stands for none."""
-    return cast(Eight, tuple(x.new_empty(0) if t is None else t for t in tensors))
+    return tuple(x.new_empty(0) if t is None else t for t in tensors)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    cell, *tensors, lengths, reverse, _ = inputs
+    layer = layer_of(*inputs)
     y, _, _, tape = output
-    ctx.cell, ctx.reverse = cell, reverse
+    ctx.rest = layer[3:]
+    ctx.cell, ctx.arguments = layer.cell, len(inputs)
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*tensors, lengths, y, tape)
+    ctx.save_for_backward(*layer.inputs, layer.lengths, y, tape)
 
 
 def _differentiate(
     ctx: Any, dy: Tensor | None, dhn: Tensor | None, dcn: Tensor | None, _: Any, by: Callable[..., Any] | None = None
 ) -> tuple[Any, ...]:
     *tensors, lengths, y, tape = ctx.saved_tensors
-    ask = [t is not None and need for t, need in zip(tensors[:3], ctx.needs_input_grad[1:4], strict=True)]
+    inputs = Inputs(*tensors)
+    ask = [t is not None and need for t, need in zip(inputs.states, ctx.needs_input_grad[1:4], strict=True)]
     found = (by or recurrence_backward)(
-        dy, dhn, dcn if ctx.cell in kernels.MEMORY else None, ctx.cell, *tensors, lengths, ctx.reverse, y, tape, ask
+        dy, dhn, dcn if ctx.cell in kernels.MEMORY else None, ctx.cell, *inputs, lengths, *ctx.rest, y, tape, ask
     )
-    given = [*ask, *(t is not None for t in tensors[3:])]
-    return None, *(d if there else None for d, there in zip(found, given, strict=True)), None, None, None
+    given = [*ask, *(t is not None for t in inputs.weights)]
+    gradients = [d if there else None for d, there in zip(found, given, strict=True)]
+    return None, *gradients, *[None] * (ctx.arguments - 1 - len(gradients))
 
 
 def _keep_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    dy, dhn, dcn, cell, *tensors, lengths, reverse, _, _, _ = inputs
-    ctx.cell, ctx.reverse = cell, reverse
+    *upstream, cell = inputs[:4]
+    layer = layer_of(cell, *inputs[4:])
+    ctx.rest = layer[3:]
+    ctx.cell, ctx.arguments = cell, len(inputs)
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(dy, dhn, dcn, *tensors, lengths)
+    ctx.save_for_backward(*upstream, *layer.inputs, layer.lengths)
 
 
 def _differentiate_backward(ctx: Any, *outer: Tensor | None) -> tuple[Any, ...]:
     """Second derivatives, by the reference."""
     *saved, lengths = ctx.saved_tensors
+    saved, masks = saved[: 3 + DIFFERENTIABLE], saved[3 + DIFFERENTIABLE :]
 
     def first(*given: Tensor) -> tuple[Tensor, ...]:
         by_tensor = iter(given)
         tensors = [None if t is None else next(by_tensor) for t in saved]
-        found = _by_reference(tensors[:3], ctx.cell, tensors[3:], lengths, ctx.reverse)
+        found = _by_reference(tensors[:3], layer_of(ctx.cell, *tensors[3:], *masks, lengths, *ctx.rest))
         return tuple(g for g in found if g is not None)
 
     gradients, pull_back = cast(Pullback, torch.func.vjp(first, *(t for t in saved if t is not None)))
@@ -194,7 +189,7 @@ def _differentiate_backward(ctx: Any, *outer: Tensor | None) -> tuple[Any, ...]:
     pairs = zip(gradients, given, strict=True)
     by_tensor = iter(pull_back(tuple(torch.zeros_like(g) if d is None or d.shape != g.shape else d for g, d in pairs)))
     found = [None if t is None else next(by_tensor) for t in saved]
-    return *found[:3], None, *found[3:], None, None, None, None, None
+    return *found[:3], None, *found[3:], *[None] * (ctx.arguments - 1 - len(found))
 
 
 recurrence.register_autograd(_differentiate, setup_context=_keep)
@@ -235,9 +230,9 @@ class FunctionalBackward(torch.autograd.Function):
     """`recurrence_backward` likewise."""
 
     @staticmethod
-    def forward(*arguments: Any) -> Eight:
+    def forward(*arguments: Any) -> Results:
         """Run the operator."""
-        result: Eight = recurrence_backward(*arguments)
+        result: Results = recurrence_backward(*arguments)
         return result
 
     @staticmethod

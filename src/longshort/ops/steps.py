@@ -34,9 +34,9 @@ class Steps:
         make = getattr(_core, f"stream_{name}")
         self._layers = []
         for weights, state in zip(layers, states, strict=True):
-            parts = [None if part is None else part.detach().contiguous() for part in weights[:4]]
-            addresses = [0 if part is None else part.data_ptr() for part in parts]
-            layer = make(kernels.CELLS[cell], batch, weights.weight_ih.size(1), weights.weight_hh.size(1), *addresses)
+            parts = [None if part is None else part.detach().contiguous() for part in weights]
+            addresses = tuple(0 if part is None else part.data_ptr() for part in parts)
+            layer = make(kernels.CELLS[cell], batch, weights.weight_ih.size(1), weights.weight_hh.size(1), addresses)
             if state is not None:
                 kept = [part.detach().contiguous() for part in state]
                 layer.write(*(part.data_ptr() for part in kept), *([] if self._memory else [0]))
