@@ -46,7 +46,10 @@ def loaded_after(statement):
     return set(done.stdout.split())
 
 
-HEAVY = {"torch", "lightning", "polars", "pandas", "numpy", "statsforecast", "utilsforecast", "plotly", "typer", "rich"}
+HEAVY = {
+    *("torch", "lightning", "polars", "pandas", "numpy", "statsforecast", "utilsforecast", "plotly", "typer", "rich"),
+    *("onnx", "onnxscript"),
+}
 
 
 @pytest.mark.parametrize(

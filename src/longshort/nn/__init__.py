@@ -3,6 +3,7 @@
 from longshort.nn._cells import GRUCell, LSTMCell, RNNCell
 from longshort.nn._gru import GRU
 from longshort.nn._lstm import LSTM
+from longshort.nn._onnx import export_onnx, onnx_table
 from longshort.nn._replace import replace
 from longshort.nn._rnn import RNN
 from longshort.nn._stream import Stream
@@ -19,5 +20,7 @@ __all__ = [
     "RNNCell",
     "RNNTrace",
     "Stream",
+    "export_onnx",
+    "onnx_table",
     "replace",
 ]
