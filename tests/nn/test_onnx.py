@@ -269,7 +269,15 @@ X = torch.zeros(4, 3, I)
         (lambda: export_onnx(Autocast(), (X,)), "GRU: a layer under autocast cannot be exported: export without it"),
         (lambda: export_onnx(Refusing(), (X,)), "not to be exported"),
         (
-            lambda: onnx_table()[torch.ops.longshort.recurrence.default]("elman", *[None] * 11),
+            lambda: export_onnx(LSTM(3, 5, layer_norm=True), (X,)),
+            "ONNX has no node for the cell 'layer_norm_lstm': it cannot be exported",
+        ),
+        (
+            lambda: export_onnx(GRU(3, 5, zoneout=0.1), (X,)),
+            "ONNX's GRU node has no h_zone: this layer cannot be exported",
+        ),
+        (
+            lambda: onnx_table()[torch.ops.longshort.recurrence.default]("elman", *[None] * 21),
             "ONNX has no node for the cell 'elman': it cannot be exported",
         ),
     ],

@@ -153,7 +153,7 @@ Results = dict[str, torch.Tensor]
 
 
 def assert_same(found: Results, wanted: Results, tolerance: float, peer: Results | None = None) -> None:
-    """Each result to within `tolerance` of its norm, or of 1 where it is smaller; or five times as far as a peer is off."""
+    """Each result to within `tolerance` of its norm, at least 1; or off by five times as much as a peer."""
     assert found.keys() == wanted.keys()
     for name, value in found.items():
         truth = wanted[name].double()

@@ -1,7 +1,7 @@
 """longshort's own kernels, in C++ for CPUs: the fastest backend where it can be used; PyTorch's where it cannot.
 
-It computes in float32, float64 and bfloat16, for any number of steps and threads; the instruction set is chosen when the program
-runs (the variable LONGSHORT_ISA asks for a lower one).
+It computes in float32, float64 and bfloat16, for any number of steps and threads; the instruction set is chosen when
+the program runs (the variable LONGSHORT_ISA asks for a lower one).
 """
 
 from __future__ import annotations
@@ -58,15 +58,15 @@ def recurrence(
         tensors, masks = list(map(_float, tensors)), Masks(*map(_float, masks))
     known = None if lengths is None else lengths.values
     train = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    arguments = (cell, *tensors, *masks, known, reverse, checkpoint, rounds)
+    arguments = (*tensors, *masks, known, reverse, checkpoint, rounds)
     if not _plain(tensors):
         transformed = not torch.compiler.is_compiling() and _transformed()
         operator = operators.Functional.apply if transformed else operators.recurrence
-        results = operator(*arguments, train or transformed)[:3]  # type: ignore[no-untyped-call]
+        results = operator(cell, *arguments, train or transformed)[:3]  # type: ignore[no-untyped-call]
     elif train:
-        results = operators.Recurrence.apply(*arguments)  # type: ignore[no-untyped-call]
+        results = operators.Recurrence.apply(cell, *arguments)  # type: ignore[no-untyped-call]
     else:
-        results = kernels.forward(operators.layer_of(*arguments))
+        results = kernels.forward(operators.layer_of(cell, *arguments))
     y, *final = (result.to(x.dtype) for result in results[: 1 + len(CELLS[cell].state)])
     return y, tuple(final)
 
