@@ -8,6 +8,7 @@ CSRC := $(wildcard csrc/*/*.h csrc/*/*.cpp csrc/include/longshort/*.h)
 
 # The core alone needs only cmake and g++.
 CORE := cmake -S . -DLONGSHORT_TESTS=ON
+NARROW := OFF
 
 .PHONY: help demo test check format bench bench-engine wheel core-test core-sanitize core-race core-bench clean
 
@@ -40,7 +41,7 @@ format: $(INSTALLED)  ## write the code as the style wants it
 bench: $(INSTALLED)  ## every figure of the README (about an hour on two cores)
 	$(BIN)/python benchmarks/forecasting.py all
 
-bench-engine: $(INSTALLED)  ## the engine beside PyTorch (about ten minutes on two idle cores)
+bench-engine: $(INSTALLED)  ## the engine beside PyTorch (some fifteen minutes on two idle cores)
 	$(BIN)/python benchmarks/engine.py
 
 wheel: $(INSTALLED)  ## build the wheel, install it alone into a fresh environment, and use it there
@@ -52,22 +53,22 @@ wheel: $(INSTALLED)  ## build the wheel, install it alone into a fresh environme
 
 core-test:  ## the core's tests, from C++ alone
 	$(CORE) -B build/core
-	cmake --build build/core --target engine_test
+	cmake --build build/core --target engine_test --parallel 2
 	build/core/engine_test
 
-core-sanitize:  ## the same, watched for wrong addresses and undefined behaviour
-	$(CORE) -B build/sanitize -DLONGSHORT_SANITIZE=address,undefined
-	cmake --build build/sanitize --target engine_test
+core-sanitize:  ## the same, watched for wrong addresses and undefined behaviour (NARROW=ON leaves out AVX-512)
+	$(CORE) -B build/sanitize -DLONGSHORT_SANITIZE=address,undefined -DLONGSHORT_NARROW=$(NARROW)
+	cmake --build build/sanitize --target engine_test --parallel 2
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 build/sanitize/engine_test --quick
 
 core-race:  ## the same, watched for races between threads
 	$(CORE) -B build/race -DLONGSHORT_SANITIZE=thread
-	cmake --build build/race --target engine_test
+	cmake --build build/race --target engine_test --parallel 2
 	TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 build/race/engine_test --quick
 
 core-bench:  ## the core's speed beside the machine's
 	$(CORE) -B build/core
-	cmake --build build/core --target engine_bench
+	cmake --build build/core --target engine_bench --parallel 2
 	build/core/engine_bench
 
 clean:  ## remove what was made

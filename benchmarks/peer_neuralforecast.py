@@ -4,14 +4,14 @@ The script stands alone and imports nothing of longshort, so that it can run in 
 
     python -m venv .venv-peer
     .venv-peer/bin/pip install "torch==2.13.0" "neuralforecast==3.3.0"
-    LONGSHORT_DATA=<folder> .venv-peer/bin/python benchmarks/peer_neuralforecast.py \
-        > benchmarks/results/peer-neuralforecast.json
+    LONGSHORT_DATA=<folder> .venv-peer/bin/python benchmarks/peer_neuralforecast.py --seeds 1 2 3 \
+        > benchmarks/results/peer-neuralforecast.jsonl
 
 It reads `series/m4-hourly-train.csv` and `series/m4-hourly-test.csv` from the folder in LONGSHORT_DATA (a row per
 series: its id, then its values, as many as there are), trains one model on all series with nothing but the horizon
-given, forecasts the 48 hours of the test part from the end of the train part, and prints one line of JSON on standard
-output. `--input-size 240` gives the model ten days to look back on instead of the library's own choice, three
-horizons. `model` names exactly the arguments given; everything else is the library's default.
+given, forecasts the 48 hours of the test part from the end of the train part, and prints a line of JSON for each
+seed on standard output. `--input-size 240` gives the model ten days to look back on instead of the library's own
+choice, three horizons. `model` names exactly the arguments given; everything else is the library's default.
 
 The metrics are computed by the same formulas as longshort's own, each per series and then averaged over the series:
 MASE is the mean absolute error over the in-sample error of the seasonal-naive forecast, mean |y_t - y_{t-24}| in the
@@ -119,18 +119,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description="Train neuralforecast's LSTM with its defaults on the M4 hourly data and print its scores as JSON."
     )
-    parser.add_argument("--seed", type=int, default=1, help="random seed (default: 1, as the library's)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="random seeds (default: 1, as the library's)")
     parser.add_argument("--input-size", type=int, help="steps to look back on (default: the library's)")
     parser.add_argument("--max-steps", type=int, help="training steps, for a smoke test (default: the library's)")
     options = parser.parse_args()
     folder = os.environ.get("LONGSHORT_DATA")
     if not folder:
         parser.error("set LONGSHORT_DATA to the folder that holds series/m4-hourly-train.csv")
-    arguments = {"h": HORIZON, "random_seed": options.seed}
+    arguments = {"h": HORIZON}
     for key in ("input_size", "max_steps"):
         if (value := getattr(options, key)) is not None:
             arguments[key] = value
-    print(json.dumps(run(Path(folder) / "series", arguments)), flush=True)
+    for seed in options.seeds:
+        print(json.dumps(run(Path(folder) / "series", arguments | {"random_seed": seed})), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,9 @@ def show(title: str, parts: Sequence[str], metrics: Sequence[str]) -> None:
             table = json.loads(path.read_text())["table"]
             ensemble = " (six members, refit)" if part == "m4-ensemble" else ""
             rows.update({k + ensemble * (k == "LSTM"): v for k, v in table.items() if isinstance(v, dict)})
-    peer = RESULTS / "peer-neuralforecast.json"
+    peer = RESULTS / "peer-neuralforecast.jsonl"
     if "m4" in parts and peer.exists():
-        one = json.loads(peer.read_text())
-        rows[one["model"]] = {**one, "seconds": one["wall_s"]}
+        rows.update(averaged([json.loads(line) for line in peer.read_text().splitlines()]))
     if not rows:
         return
     shown = [m for m in metrics if any(row.get(m) is not None for row in rows.values())]
@@ -46,6 +46,17 @@ def show(title: str, parts: Sequence[str], metrics: Sequence[str]) -> None:
         print(f"| {name} | " + " | ".join(cell(row, m) for m in shown) + " |")
 
 
+def averaged(runs: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, float]]:
+    """One row, under the model's name, from a run for each seed; of the seconds, the median."""
+    row: dict[str, float] = {"seconds": statistics.median(run["wall_s"] for run in runs)}
+    for metric in ("MASE", "sMAPE"):
+        values = [run[metric] for run in runs]
+        row[metric] = statistics.mean(values)
+        if len(values) > 1:
+            row[f"{metric} ±"] = statistics.stdev(values)
+    return {runs[0]["model"]: row}
+
+
 def cell(row: Mapping[str, Any], metric: str) -> str:
     """A figure, with its spread where there are several seeds."""
     value = row.get(metric)
@@ -53,7 +64,7 @@ def cell(row: Mapping[str, Any], metric: str) -> str:
         return ""
     if metric.startswith("coverage"):
         return f"{100 * value:.0f} %"
-    digits = 0 if metric.startswith("seconds") and value > 10 else 1 if metric == "sMAPE" else 2 if value > 1 else 3
+    digits = 0 if metric.startswith("seconds") and value > 10 else 1 if metric == "sMAPE" else 2 if value > 10 else 3
     spread = row.get(f"{metric} ±")
     return f"{value:.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None and "sec" not in metric else "")
 

@@ -23,16 +23,18 @@ struct InstructionSet {
 const std::vector<InstructionSet>& usable() {
   static const std::vector<InstructionSet> sets = [] {
     std::vector<InstructionSet> found = {{"baseline", &baseline::table}};
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      found.push_back({"avx2", &avx2::table});
-      if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
-        found.push_back({"avx512", &avx512::table});
-        if (__builtin_cpu_supports("avx512bf16")) {
-          found.push_back({"avx512_bf16", &avx512::table, &avx512_bf16::rounding});
-        }
-      }
+#if defined(LONGSHORT_HAS_avx2)
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return found;
+    found.push_back({"avx2", &avx2::table});
+#endif
+#if defined(LONGSHORT_HAS_avx512)
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq") ||
+        !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl")) {
+      return found;
+    }
+    found.push_back({"avx512", &avx512::table});
+    if (__builtin_cpu_supports("avx512bf16")) {
+      found.push_back({"avx512_bf16", &avx512::table, &avx512_bf16::rounding});
     }
 #endif
     return found;

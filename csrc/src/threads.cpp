@@ -90,9 +90,44 @@ class Pool {
   std::atomic<int> left_{0};
 };
 
+// The threads of an OpenMP library that the process has anyway. After work of its own these wait for more without
+// sleeping, and threads of ours would have to share the cores with them.
+class Borrowed {
+ public:
+  explicit Borrowed(const OpenMP& library) : library_(library) {}
+
+  // Whether there were threads enough; else nothing was done.
+  bool run(int threads, const std::function<void(int)>& work) const {
+    if (library_.parallel == nullptr) return false;
+    Call call{library_, threads, work};
+    library_.parallel(&serve, &call, static_cast<unsigned>(threads), 0);
+    return call.done;
+  }
+
+ private:
+  struct Call {
+    const OpenMP& library;
+    int threads;
+    const std::function<void(int)>& work;
+    bool done = false;
+  };
+
+  static void serve(void* data) {
+    Call& call = *static_cast<Call*>(data);
+    if (call.library.team() != call.threads) return;
+    const int id = call.library.number();
+    FlushDenormals flush;
+    call.work(id);
+    if (id == 0) call.done = true;
+  }
+
+  OpenMP library_;
+};
+
 struct Owner {
   std::mutex mutex;
   std::unique_ptr<Pool> pool;
+  Borrowed borrowed{OpenMP{}};
 };
 
 // Never destroyed: threads of a process that is ending must not be joined.
@@ -102,12 +137,26 @@ std::once_flag created;
 void make_owner() {
   owner = new Owner;
 #if defined(__unix__) || defined(__APPLE__)
-  // Threads do not survive a fork: the child forgets the pool, and makes its own when it first needs one.
+  // Threads do not survive a fork: the child forgets all of them, and makes a pool when it first needs one.
   pthread_atfork([] { owner->mutex.lock(); }, [] { owner->mutex.unlock(); }, [] { owner = new Owner; });
 #endif
 }
 
+Pool& own_pool(int threads) {
+  if (!owner->pool || owner->pool->workers() < threads - 1) {
+    owner->pool.reset();
+    owner->pool = std::make_unique<Pool>(threads - 1);
+  }
+  return *owner->pool;
+}
+
 }  // namespace
+
+void borrow_threads(const OpenMP& library) {
+  std::call_once(created, make_owner);
+  const std::lock_guard<std::mutex> lock(owner->mutex);
+  owner->borrowed = Borrowed(library);
+}
 
 void Barrier::wait() {
   if (threads_ == 1) return;
@@ -126,13 +175,9 @@ void run_team(int threads, const std::function<void(int)>& work) {
   if (threads <= 1) return work(0);
   std::call_once(created, make_owner);
   const std::lock_guard<std::mutex> lock(owner->mutex);
-  if (!owner->pool || owner->pool->workers() < threads - 1) {
-    owner->pool.reset();
-    owner->pool = std::make_unique<Pool>(threads - 1);
-  }
   const Clock::time_point began = Clock::now();
   slept = Clock::duration::zero();
-  owner->pool->run(threads, work);
+  if (!owner->borrowed.run(threads, work)) own_pool(threads).run(threads, work);
   const Clock::time_point now = Clock::now();
   if (2 * slept <= now - began) {
     waits = 0;

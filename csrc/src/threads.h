@@ -4,6 +4,8 @@
 #include <atomic>
 #include <functional>
 
+#include "longshort/engine.h"
+
 namespace longshort {
 
 // Where the threads of a team wait for one another: spins briefly, then sleeps.
@@ -19,7 +21,8 @@ class Barrier {
 };
 
 // Runs work(0), ..., work(threads - 1) at the same time, work(0) in the calling thread, and returns when all are done.
-// Denormal numbers count as zero inside. Calls from several threads are queued; a forked child gets a team of its own.
+// Denormal numbers count as zero inside. The threads are those that were borrowed, or else its own. Calls from several
+// threads are queued; a forked child gets a team of its own.
 void run_team(int threads, const std::function<void(int)>& work);
 
 // Whether a team has lately spent most of its time waiting for one another: a neighbour on the machine has its cores.

@@ -14,6 +14,7 @@ from problems import make, parameters_of, whole
 
 from longshort import _core, ops
 from longshort.ops import operators
+from longshort.ops.threads import borrow_threads
 
 PLAIN = ["lstm", "gru", "rnn_tanh", "rnn_relu"]
 CELLS = [
@@ -366,3 +367,16 @@ with warnings.catch_warnings(record=True) as said:
 assert [w.category for w in said if "compiled core" in str(w.message)] == [RuntimeWarning], said
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_same_bits_in_pytorchs_threads_and_in_its_own():
+    assert borrow_threads()  # PyTorch's build for Linux has OpenMP
+    problem = layer("lstm", 20, 33, 17, 70, dtype=torch.float32)
+    with threads(2):
+        borrowed = everything("lstm", *problem, backend="core")
+        _core.borrow_threads(0, 0, 0)
+        try:
+            own = everything("lstm", *problem, backend="core")
+        finally:
+            borrow_threads()
+    assert all(torch.equal(a, b) for a, b in zip(borrowed, own, strict=True))

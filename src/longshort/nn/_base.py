@@ -213,9 +213,7 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
                 options: dict[str, Any] = {"checkpoint": self.checkpoint_steps}
                 if self.recurrent_dropout or any(self.zoneout):
                     options["masks"] = self._masks(x, weights, training)
-                directions.append(
-                    run(self.cell, x, start, weights, lengths=lengths, reverse=direction == 1, **options)
-                )
+                directions.append(run(self.cell, x, start, weights, lengths=lengths, reverse=direction == 1, **options))
             outputs = [result if isinstance(result, Tensor) else result.h for result, _ in directions]
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
             yield x, directions

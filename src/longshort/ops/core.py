@@ -19,6 +19,9 @@ from longshort.ops.reference import CELLS, NO_MASKS, Masks, State, Weights
 try:
     from longshort.ops import kernels, operators
     from longshort.ops.steps import Steps
+    from longshort.ops.threads import borrow_threads
+
+    borrow_threads()
 except ImportError as error:  # installed without a compiler
     if "_core" not in str(error):
         raise
