@@ -27,9 +27,10 @@ inline void relax() {
 
 using Clock = std::chrono::steady_clock;
 
-thread_local Clock::duration slept{};  // of this thread, since run_team() began
+thread_local Clock::duration slept{};       // of this thread, in the work it does
+std::atomic<Clock::rep> slept_together{0};  // of all threads of the team
 std::atomic<Clock::time_point> crowded_until{Clock::time_point::min()};
-std::atomic<int> waits{0};   // calls in a row that were mostly waiting
+std::atomic<int> waits{0};   // calls in a row whose threads slept for a quarter of their time
 constexpr int kCrowded = 4;  // so many are no accident
 
 // Returns once `value` is no longer `old`.
@@ -41,6 +42,13 @@ void wait_while(std::atomic<int>& value, int old) {
   const Clock::time_point began = Clock::now();
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
   slept += Clock::now() - began;
+}
+
+void work_as(int id, const std::function<void(int)>& work) {
+  FlushDenormals flush;
+  slept = Clock::duration::zero();
+  work(id);
+  slept_together.fetch_add(slept.count(), std::memory_order_relaxed);
 }
 
 // Worker threads that wait for rounds of work. Its owner calls run() from one thread at a time.
@@ -65,7 +73,7 @@ class Pool {
     left_.store(workers(), std::memory_order_relaxed);
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
-    work(0);
+    work_as(0, work);
     for (int left = left_.load(std::memory_order_acquire); left != 0; left = left_.load(std::memory_order_acquire)) {
       wait_while(left_, left);
     }
@@ -73,12 +81,11 @@ class Pool {
 
  private:
   void serve(int id) {
-    FlushDenormals flush;
     for (int seen = 0;;) {
       wait_while(round_, seen);
       seen = round_.load(std::memory_order_acquire);
       if (work_ == nullptr) return;
-      if (id < team_) (*work_)(id);
+      if (id < team_) work_as(id, *work_);
       if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) left_.notify_one();
     }
   }
@@ -116,8 +123,7 @@ class Borrowed {
     Call& call = *static_cast<Call*>(data);
     if (call.library.team() != call.threads) return;
     const int id = call.library.number();
-    FlushDenormals flush;
-    call.work(id);
+    work_as(id, call.work);
     if (id == 0) call.done = true;
   }
 
@@ -171,15 +177,14 @@ void Barrier::wait() {
 }
 
 void run_team(int threads, const std::function<void(int)>& work) {
-  FlushDenormals flush;
-  if (threads <= 1) return work(0);
+  if (threads <= 1) return work_as(0, work);
   std::call_once(created, make_owner);
   const std::lock_guard<std::mutex> lock(owner->mutex);
   const Clock::time_point began = Clock::now();
-  slept = Clock::duration::zero();
+  slept_together = 0;
   if (!owner->borrowed.run(threads, work)) own_pool(threads).run(threads, work);
   const Clock::time_point now = Clock::now();
-  if (2 * slept <= now - began) {
+  if (4 * Clock::duration(slept_together.load()) <= threads * (now - began)) {
     waits = 0;
   } else if (++waits >= kCrowded) {
     // To try again costs little if it is done seldom: one call of a few dozen.
