@@ -159,5 +159,6 @@ def test_a_layer_has_no_place_in_which_to_swap_itself():
 
 def test_public_names():
     layers = {"LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"}
-    assert set(longshort.nn.__all__) == layers | {"LSTMTrace", "GRUTrace", "RNNTrace", "Stream", "replace"}
+    functions = {"replace", "export_onnx", "onnx_table"}
+    assert set(longshort.nn.__all__) == layers | functions | {"LSTMTrace", "GRUTrace", "RNNTrace", "Stream"}
     assert all(hasattr(longshort.nn, name) for name in longshort.nn.__all__)

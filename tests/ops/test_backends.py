@@ -152,16 +152,13 @@ def run_torch(problem: Problem) -> dict[str, torch.Tensor]:
 Results = dict[str, torch.Tensor]
 
 
-def assert_same(found: Results, wanted: Results, tolerance: float, peer: Results | None = None) -> None:
-    """Each result to within `tolerance` of its norm, at least 1; or off by five times as much as a peer."""
+def assert_same(found: Results, wanted: Results, tolerance: float) -> None:
+    """Each result to within `tolerance` of its norm, or of 1 where it is smaller."""
     assert found.keys() == wanted.keys()
     for name, value in found.items():
         truth = wanted[name].double()
         error = (value.double() - truth).norm()
-        bound = tolerance * max(1.0, truth.norm().item())
-        if peer is not None:
-            bound = max(bound, 5 * (peer[name].double() - truth).norm().item())
-        assert error <= bound, f"{name} is off by {error:.1e}"
+        assert error <= tolerance * max(1.0, truth.norm().item()), f"{name} is off by {error:.1e}"
 
 
 @pytest.mark.parametrize("cell", PYTORCHS)
@@ -186,10 +183,9 @@ def test_backend_is_the_reference(backend, cell):
         assert_same(found, truth, 1e-12)
         assert not found["y"][problem.padding].any()
         assert not found["gradient of x"][problem.padding].any()
-        peer = None
-        if ops.CELLS[problem.cell].normalized:  # by a deviation that may be next to nothing: PyTorch's is the measure
-            peer = run(problem.to(torch.float32), "reference")
-        assert_same(run(problem.to(torch.float32, padding=torch.nan), backend), truth, 1e-5, peer)
+        # How near a normalised cell can come depends on the problem: test_core.py measures it beside PyTorch.
+        tolerance = 1e-3 if ops.CELLS[problem.cell].normalized else 1e-5
+        assert_same(run(problem.to(torch.float32, padding=torch.nan), backend), truth, tolerance)
 
     check()
 

@@ -100,8 +100,12 @@ def test_every_instruction_set_is_the_reference(instruction_set, dtype, cell):
     @settings(max_examples=8, deadline=None)
     @given(data=st.data())
     def check(data):
-        steps, batch = data.draw(st.integers(1, 50)), data.draw(st.integers(1, 70))
-        least = 8 if "norm" in cell else 1  # few units may all but agree: what is divided by that is as good as unknown
+        # A norm divides by what may be next to nothing, and over many steps errors grow: how near a normalised cell can
+        # come in float32 depends on the problem, and is measured beside PyTorch in a test of its own.
+        normalized = ops.CELLS[cell.split()[0]].normalized
+        tolerance = {torch.float32: 1e-3, torch.float64: 1e-11}[dtype] if normalized else TOLERANCE[dtype]
+        steps, batch = data.draw(st.integers(1, 12 if normalized else 50)), data.draw(st.integers(1, 70))
+        least = 8 if normalized else 1
         inputs, hidden = data.draw(st.integers(least, 100)), data.draw(st.integers(least, 130))
         number = data.draw(st.integers(1, 3))
         flags = {name: data.draw(st.booleans()) for name in ("bias", "state")}
@@ -114,17 +118,10 @@ def test_every_instruction_set_is_the_reference(instruction_set, dtype, cell):
             found = everything(cell, *problem, backend="core", masks=masks, checkpoint=checkpoint, **options)
         truth = everything(cell, *as_double(*problem), backend="reference", masks=to(masks, torch.float64), **options)
         parameters = len(parameters_of(problem[2]))
-        peer, tolerance = truth, TOLERANCE[dtype]
-        # What is divided by next to nothing is known less well: in float32 PyTorch's own error is the measure, and in
-        # float64 the truth itself has a part in it.
-        if ops.CELLS[cell.split()[0]].normalized:
-            tolerance = max(tolerance, 1e-11)
-            peer = everything(cell, *problem, backend="reference", masks=to(masks, dtype), **options)
-        for k, (value, wanted, other) in enumerate(zip(found, truth, peer, strict=True)):
+        for k, (value, wanted) in enumerate(zip(found, truth, strict=True)):
             # The gradient of a parameter is a sum over all steps, which may cancel; its rounding errors do not.
             least = (steps * batch) ** 0.5 if k >= len(found) - parameters else 1.0
-            bound = tolerance * wanted.norm().clamp_min(least)
-            assert (value - wanted).norm() <= bound.clamp_min(5 * (other - wanted).norm())
+            assert (value - wanted).norm() <= tolerance * wanted.norm().clamp_min(least)
 
     check()
 
@@ -137,6 +134,23 @@ def test_large_layers_and_many_rows(cell, shape):
         found = everything(cell, *problem, backend="core")
     for value, wanted in zip(found, everything(cell, *as_double(*problem), backend="reference"), strict=True):
         assert (value - wanted).norm() <= 1e-5 * wanted.norm()
+
+
+@pytest.mark.parametrize("cell", ["layer_norm_lstm", "layer_norm_lstm projected"])
+def test_normalised_cells_are_as_near_as_pytorchs(instruction_set, cell):
+    def errors(problem, truth, backend):
+        found = everything(cell, *problem, backend=backend)
+        return torch.stack([(a - b).norm() / b.norm() for a, b in zip(found, truth, strict=True)])
+
+    ours, pytorchs = [], []
+    for seed in range(15):
+        problem = layer(cell, 15, 20, 30, 24, dtype=torch.float32, seed=seed)
+        truth = everything(cell, *as_double(*problem), backend="reference")
+        ours.append(errors(problem, truth, "core"))
+        pytorchs.append(errors(problem, truth, "reference"))
+    typical = torch.stack(ours).median(0).values
+    assert (typical <= 4 * torch.stack(pytorchs).median(0).values).all()
+    assert (typical <= 1e-5).all()
 
 
 @pytest.mark.parametrize("checkpoint", [0, 5])
