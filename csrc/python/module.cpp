@@ -117,10 +117,10 @@ NB_MODULE(_core, m) {
     return dtype == "float32" ? tape_bytes<float>(shape) : tape_bytes<double>(shape);
   });
   m.attr("TAPE_HEADER") = kTapeHeader;
-  m.def("borrow_threads", [](Address parallel, Address number, Address team) {
+  m.def("borrow_threads", [](Address parallel, Address number, Address team, Address most) {
     borrow_threads({reinterpret_cast<decltype(OpenMP::parallel)>(parallel),
-                    reinterpret_cast<decltype(OpenMP::number)>(number),
-                    reinterpret_cast<decltype(OpenMP::team)>(team)});
+                    reinterpret_cast<decltype(OpenMP::number)>(number), reinterpret_cast<decltype(OpenMP::team)>(team),
+                    reinterpret_cast<decltype(OpenMP::most)>(most)});
   });
   m.def("instruction_set", &instruction_set);
   m.def("instruction_sets", &instruction_sets);

@@ -1,5 +1,6 @@
 #include "threads.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -107,7 +108,8 @@ class Borrowed {
   bool run(int threads, const std::function<void(int)>& work) const {
     if (library_.parallel == nullptr) return false;
     Call call{library_, threads, work};
-    library_.parallel(&serve, &call, static_cast<unsigned>(threads), 0);
+    // As many as the library has always: where the number changes, it ends threads and starts others.
+    library_.parallel(&serve, &call, static_cast<unsigned>(std::max(threads, library_.most())), 0);
     return call.done;
   }
 
@@ -121,8 +123,8 @@ class Borrowed {
 
   static void serve(void* data) {
     Call& call = *static_cast<Call*>(data);
-    if (call.library.team() != call.threads) return;
     const int id = call.library.number();
+    if (call.library.team() < call.threads || id >= call.threads) return;
     work_as(id, call.work);
     if (id == 0) call.done = true;
   }

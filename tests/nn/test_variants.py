@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from longshort import ops
 from longshort.errors import InputError
 from longshort.nn import GRU, LSTM, RNN
+from longshort.nn._regularization import check, draw_masks
 
 H = 3
 KINDS = {
@@ -253,12 +255,59 @@ def test_many_steps_in_bounded_memory():
         ({"forget_bias": 1.0, "chrono": 10}, "give one"),
         ({"forget_bias": 1.0, "bias": False}, "there are none with bias=False"),
         ({"chrono": 2}, "chrono is a number of steps, at least 3, got 2"),
+        ({"zoneout": (0.1, 0.2), "peephole": 2}, "peephole should be of type bool, got 2"),
+        ({"forget_bias": math.nan}, "forget_bias is a number, got nan"),
+        ({"chrono": math.nan}, "chrono is a number of steps, at least 3, got nan"),
+        ({"checkpoint_steps": 2**63}, "checkpoint_steps must be a number of steps"),
         ({"checkpoint_steps": -1}, "checkpoint_steps must be a number of steps, or 0 to keep all, got -1"),
     ],
 )
 def test_what_does_not_go_together_is_one_clear_line(options, message):
     with pytest.raises(InputError, match=message):
         LSTM(3, 4, **options)
+
+
+def test_options_may_be_changed_and_are_looked_at_in_each_pass():
+    layer = LSTM(2, 200)
+    layer.zoneout = 0.5
+    _, (h, _) = layer(torch.ones(1, 2))
+    assert 60 < (h == 0).sum() < 140  # six standard deviations
+    layer.recurrent_dropout = 1.5
+    with pytest.raises(InputError, match=r"recurrent_dropout should be a probability, .* got 1\.5"):
+        layer(torch.ones(1, 2))
+    with pytest.raises(InputError, match="this cell has no c"):
+        GRU(2, 3, zoneout=(0.1, 0.2))
+
+
+def test_numbers_of_numpy_are_numbers():
+    layer = LSTM(2, 3, zoneout=np.float32(0.25), checkpoint_steps=np.int64(2))
+    layer(torch.ones(3, 2))[0].sum().backward()
+
+
+@pytest.mark.parametrize("p", [0.25, 0.9999999])
+def test_zones_are_drawn_as_often_as_they_should(p):
+    zones = draw_masks(
+        "gru", torch.empty(100, 10, 1), GRU(1, 100)._weights(0, 0), check("gru", False, 0, p, 0, 0), True
+    )
+    assert abs(zones.zone_h.mean().item() - p) < 0.01  # seven standard deviations
+
+
+def test_zoneout_for_each_sample_of_a_vmap():
+    layer = GRU(2, 50, zoneout=0.5)
+
+    def run(x):
+        return torch.func.functional_call(layer, dict(layer.named_parameters()), (x,))[0]
+
+    y = torch.func.vmap(run, randomness="different")(torch.ones(3, 1, 2))
+    assert not torch.equal(y[0] == 0, y[1] == 0)
+
+
+@pytest.mark.parametrize("options", [{}, {"zoneout": 0.3}], ids=str)
+def test_training_compiles_into_one_graph(options):
+    layer = LSTM(3, 5, recurrent_dropout=0.2, **options)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    compiled(torch.randn(4, 2, 3))[0].sum().backward()
+    assert layer.weight_hh_l0.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("options", [{}, {"layer_norm": True}, {"peephole": True, "zoneout": 0.2}], ids=str)

@@ -388,7 +388,7 @@ def test_the_same_bits_in_pytorchs_threads_and_in_its_own():
     problem = layer("lstm", 20, 33, 17, 70, dtype=torch.float32)
     with threads(2):
         borrowed = everything("lstm", *problem, backend="core")
-        _core.borrow_threads(0, 0, 0)
+        _core.borrow_threads(0, 0, 0, 0)
         try:
             own = everything("lstm", *problem, backend="core")
         finally:

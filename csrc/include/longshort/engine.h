@@ -145,14 +145,15 @@ template <class T>
 std::unique_ptr<Stream<T>> stream(Cell cell, std::int64_t batch, std::int64_t input, std::int64_t hidden,
                                   const Weights<T>& weights);
 
-// An OpenMP library's own functions: GOMP_parallel, omp_get_thread_num, omp_get_num_threads.
+// An OpenMP library's own functions: GOMP_parallel, omp_get_thread_num, omp_get_num_threads, omp_get_max_threads.
 struct OpenMP {
   void (*parallel)(void (*work)(void*), void* data, unsigned threads, unsigned flags) = nullptr;
   int (*number)() = nullptr;
   int (*team)() = nullptr;
+  int (*most)() = nullptr;
 };
-// Have calls that want several threads use that library's, from now on; not in a forked child. Without it, or where it
-// has fewer than are wanted, they use threads of their own.
+// Have calls that want several threads use that library's, from now on; not in a forked child, in which that library
+// itself may hang. Without it, or where it has fewer than are wanted, they use threads of their own.
 void borrow_threads(const OpenMP& library);
 
 // The instruction set in use: the widest that machine and build know, or a lower one that the environment variable

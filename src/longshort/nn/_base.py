@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from longshort import ops
 from longshort.errors import InputError
-from longshort.nn._regularization import as_probability, as_zoneout, draw_masks, drop_weights
+from longshort.nn._regularization import Regularization, check, draw_masks, drop_weights
 from longshort.nn._stream import Stream
 from longshort.nn._torch import HX, Counterpart
 
@@ -30,7 +30,7 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
     # The options that PyTorch's module lacks, and their defaults.
     extensions: ClassVar[dict[str, object]] = {
         "recurrent_dropout": 0.0,
-        "zoneout": (0.0, 0.0),
+        "zoneout": 0.0,
         "weight_dropout": 0.0,
         "checkpoint_steps": 0,
     }
@@ -63,14 +63,11 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
         self.dropout = float(dropout)
         self.bidirectional = bidirectional
         self.proj_size = proj_size
-        self.recurrent_dropout = as_probability("recurrent_dropout", recurrent_dropout)
-        self.zoneout = as_zoneout(zoneout)
-        self.weight_dropout = as_probability("weight_dropout", weight_dropout)
+        self.recurrent_dropout = recurrent_dropout
+        self.zoneout = zoneout
+        self.weight_dropout = weight_dropout
         self.checkpoint_steps = checkpoint_steps
-        if proj_size and any(self.zoneout):
-            raise InputError("zoneout keeps a share of the hidden units, and does not go with proj_size")
-        if not isinstance(checkpoint_steps, int) or isinstance(checkpoint_steps, bool) or checkpoint_steps < 0:
-            raise InputError(f"checkpoint_steps must be a number of steps, or 0 to keep all, got {checkpoint_steps!r}")
+        self._regularization()
 
         cell = ops.CELLS[self.cell]
         rows = len(cell.gates) * hidden_size
@@ -202,6 +199,7 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
         training: bool = False,
     ) -> Iterator[tuple[Tensor, list[tuple[Any, ops.State]]]]:
         """Run layer by layer; gives each one's output (T, B, D * R) and what `run` gave for each direction."""
+        options = self._regularization()
         for layer in range(self.num_layers):
             if layer and self.dropout and training:
                 x = F.dropout(x, self.dropout)
@@ -209,17 +207,25 @@ class Recurrent(Counterpart[HX], Generic[HX, TraceT]):
             for direction in range(self._directions):
                 k = layer * self._directions + direction
                 start = None if state is None else tuple(part[k] for part in state)
-                weights = drop_weights(self._weights(layer, direction), self.weight_dropout, training)
-                options: dict[str, Any] = {"checkpoint": self.checkpoint_steps}
-                if self.recurrent_dropout or any(self.zoneout):
-                    options["masks"] = self._masks(x, weights, training)
-                directions.append(run(self.cell, x, start, weights, lengths=lengths, reverse=direction == 1, **options))
+                weights = drop_weights(self._weights(layer, direction), options.weight_dropout, training)
+                more: dict[str, Any] = {"checkpoint": options.checkpoint_steps}
+                if options.recurrent_dropout or any(options.zoneout):
+                    more["masks"] = draw_masks(self.cell, x, weights, options, training)
+                directions.append(run(self.cell, x, start, weights, lengths=lengths, reverse=direction == 1, **more))
             outputs = [result if isinstance(result, Tensor) else result.h for result, _ in directions]
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
             yield x, directions
 
-    def _masks(self, x: Tensor, weights: ops.Weights, training: bool) -> ops.Masks:
-        return draw_masks(self.cell, x, weights, self.recurrent_dropout, self.zoneout, training)
+    def _regularization(self) -> Regularization:
+        """The options as they are now: they may be changed at any time."""
+        return check(
+            self.cell,
+            self.proj_size > 0,
+            self.recurrent_dropout,
+            self.zoneout,
+            self.weight_dropout,
+            self.checkpoint_steps,
+        )
 
     def _read(
         self, input: Tensor | PackedSequence, hx: HX | None, lengths: Tensor | Sequence[int] | None

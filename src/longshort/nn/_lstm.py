@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from typing import ClassVar
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from longshort import ops
 from longshort.errors import InputError
 from longshort.nn._base import Recurrent
+from longshort.nn._regularization import is_number
 from longshort.ops import LSTMTrace
 
 
@@ -91,14 +94,19 @@ class LSTM(Recurrent[tuple[Tensor, Tensor], LSTMTrace]):
         forget_bias: float | None = None,
         chrono: int | None = None,
     ) -> None:
-        self.cell = lstm_cell(peephole, coupled, layer_norm)
         self.peephole, self.coupled, self.layer_norm = peephole, coupled, layer_norm
         self.forget_bias, self.chrono = forget_bias, chrono
         if forget_bias is not None and chrono is not None:
             raise InputError("forget_bias and chrono both say what the forget gate's bias begins with: give one")
         if not bias and (forget_bias is not None or chrono is not None):
             raise InputError("forget_bias and chrono set biases, and there are none with bias=False")
-        if chrono is not None and chrono < 3:
+        for name, flag in {"peephole": peephole, "coupled": coupled, "layer_norm": layer_norm}.items():
+            if not isinstance(flag, bool):
+                raise InputError(f"{name} should be of type bool, got {flag!r}")
+        self.cell = lstm_cell(peephole, coupled, layer_norm)
+        if forget_bias is not None and not (is_number(forget_bias) and math.isfinite(forget_bias)):
+            raise InputError(f"forget_bias is a number, got {forget_bias!r}")
+        if chrono is not None and not (is_number(chrono, numbers.Integral) and chrono >= 3):
             raise InputError(f"chrono is a number of steps, at least 3, got {chrono!r}")
         super().__init__(
             input_size,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from longshort import ops
 from longshort.errors import InputError
+from longshort.nn._regularization import draw_masks
 from longshort.nn._torch import HX
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class Stream(Generic[HX]):
         if self._run is None:
             weights = [layer._weights(k, 0) for k in range(layer.num_layers)]
             batch = self._batch[0] if self._batch else 1
-            plain = None if any(layer.zoneout) else ops.steps(layer.cell, weights, batch, self._start)
+            zones = any(layer._regularization().zoneout)
+            plain = None if zones else ops.steps(layer.cell, weights, batch, self._start)
             self._run = plain or _Plain(layer, weights, self._start)
         y = (x if self._batch else x.unsqueeze(0)).contiguous()
         layer._check_input(y)
@@ -104,8 +106,10 @@ class _Plain:
     def __call__(self, x: Tensor) -> Tensor:
         """One step."""
         for k, weights in enumerate(self._layers):
-            masks = self._layer._masks(x.unsqueeze(0), weights, training=False).at(0)
-            state = ops.step(self._layer.cell, x, self.states[k], weights, masks=masks)
+            layer = self._layer
+            options = layer._regularization()
+            masks = draw_masks(layer.cell, x.unsqueeze(0), weights, options, training=False).at(0)
+            state = ops.step(layer.cell, x, self.states[k], weights, masks=masks)
             self.states[k] = state
             x = state[0]
         return x

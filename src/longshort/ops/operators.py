@@ -109,7 +109,9 @@ def _(cell: str, *arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _tape(layer: Layer, train: bool) -> Tensor:
-    return torch.empty(kernels.tape_bytes(layer) if train else 0, dtype=torch.uint8)
+    """Whole headers, so that tapes that vmap stacks are as aligned as one alone."""
+    headers = -(-kernels.tape_bytes(layer) // _core.TAPE_HEADER) if train else 0
+    return torch.empty(headers * _core.TAPE_HEADER, dtype=torch.uint8)
 
 
 @torch.library.custom_op(

@@ -9,7 +9,7 @@ import torch
 
 from longshort import _core
 
-_FUNCTIONS = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
+_FUNCTIONS = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads", "omp_get_max_threads")
 
 
 def borrow_threads() -> bool:
