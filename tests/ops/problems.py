@@ -15,7 +15,7 @@ def make(name: str, sizes: tuple[int, int, int, int, int], bias: bool, tensor) -
         tensor(rows, output, scale=0.7 * output**-0.5),
         *((tensor(rows), tensor(rows)) if bias else (None, None)),
         tensor(projected, hidden, scale=hidden**-0.5) if projected else None,
-        tensor(len(cell.peepholes) * hidden, scale=0.5) if cell.peepholes else None,
+        tensor(len(cell.peepholes) * hidden, scale=0.2) if cell.peepholes else None,
         *([tensor(size, scale=0.5) if cell.normalized else None for size in (rows, rows, hidden)]),
         tensor(hidden) if cell.normalized and bias else None,
     )
