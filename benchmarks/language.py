@@ -65,7 +65,7 @@ def _fit(runs: Path, seeds: Sequence[int], data: Mapping[str, Any], settings: di
         learnt = model.fitted
         assert learnt.scores
         weights = sum(p.numel() for p in learnt.network.parameters())
-        valid = min(check.validation or 0.0 for check in learnt.checks)
+        valid = min(check.validation or 0.0 for check in learnt.checks[0])
         own = {k: v for k, v in learnt.scores.overall[model.name].items() if v is not None}
         rows.append({**own, "validation nats": valid, "weights": weights, "seconds": seconds})
         baselines = {name: row for name, row in learnt.scores.overall.items() if name != model.name}

@@ -21,21 +21,6 @@ TINY = [
 
 
 @pytest.fixture
-def command(monkeypatch, capfd):
-    """Runs the command in this process: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["longshort", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as exited:
-            cli.main()
-        shown = capfd.readouterr()
-        return exited.value.code or 0, shown.out, shown.err
-
-    return run
-
-
-@pytest.fixture
 def refused(command):
     """The one line that a refusal with exit code 2 says."""
 

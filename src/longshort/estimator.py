@@ -14,22 +14,29 @@ from longshort.artifact import CHECKPOINTS, CONFIG, RunDirectory, versions
 from longshort.errors import InputError, LongshortError
 from longshort.scores import Scores
 from longshort.settings import Settings
-from longshort.training import Hardware, Progress, default_progress
+from longshort.training import Check, Hardware, Progress, default_progress
 from longshort.training.processes import is_main
+
+METRICS = "metrics.json"
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 DataT = TypeVar("DataT")
+Checks = list[list[Check]]
 
 
-class Tested(Protocol):
+class Learnt(Protocol):
     """What every task's `fitted` has."""
+
+    @property
+    def checks(self) -> Checks:
+        """For every training its looks at the validation split."""
 
     @property
     def scores(self) -> Scores | None:
         """Scores of the held-out test split beside the baselines; None where none was held out."""
 
 
-FittedT = TypeVar("FittedT", bound=Tested)
+FittedT = TypeVar("FittedT", bound=Learnt)
 
 
 class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
@@ -42,6 +49,7 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
 
     task: ClassVar[str]
     settings_type: ClassVar[type[Settings]]
+    scores_type: ClassVar[type[Scores]]
     # What somebody does with a fresh run: in a word, and as a command in which {run} stands for the folder.
     next_steps: ClassVar[dict[str, str]]
     # Whether training in bfloat16 is as good, so that it is done where the machine is faster with it.
@@ -111,8 +119,7 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
         self._fitted = self._train(material, directory.checkpoints, hardware, progress)
         self._described = described
         self._test(material, progress)
-        self._write(directory)
-        directory.finish()
+        self._write_run(directory)
         return self
 
     @abstractmethod
@@ -130,9 +137,8 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
             InputError: the folder cannot be written, or holds something else.
         """
         assert self.fitted is not None
-        run = RunDirectory.create(path, config=self._config(self._described), resume=False, overwrite=overwrite)
-        self._write(run)
-        run.finish()
+        config = self._config(self._described)
+        self._write_run(RunDirectory.create(path, config=config, resume=False, overwrite=overwrite))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -148,7 +154,10 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
                 raise InputError(f"{path} holds a run of the task {config.get('task')!r}, not {cls.task!r}")
             estimator = cls(cls.settings_type.from_dict(config["settings"]))  # type: ignore[arg-type]
             estimator._described = {key: config[key] for key in config if key not in estimator._config({})}
-            estimator._fitted = estimator._restore(run)
+            metrics = run.read_json(METRICS)
+            checks = [[Check(**check) for check in looks] for looks in metrics["training"]]
+            scores = cls.scores_type.from_json(metrics["test"]) if metrics["test"] else None
+            estimator._fitted = estimator._restore(run, checks, scores)
         except InputError:
             raise
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
@@ -173,6 +182,19 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
     def _config(self, described: dict[str, Any]) -> dict[str, Any]:
         return {"task": self.task, "settings": self.config.to_dict(), **described, "versions": versions()}
 
+    def _write_run(self, run: RunDirectory) -> None:
+        fitted = self.fitted
+        self._write(run)
+        run.write_json(
+            METRICS,
+            {
+                "training": [[vars(check) for check in looks] for looks in fitted.checks],
+                "test": fitted.scores.to_json() if fitted.scores else None,
+            },
+        )
+        run.write("report.html", self._report().encode())
+        run.finish()
+
     # -- what a task fills in ------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -193,8 +215,12 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
 
     @abstractmethod
     def _write(self, run: RunDirectory) -> None:
-        """Write what was learnt, its metrics and its report."""
+        """Write what was learnt; config.json, metrics.json and report.html are written by this class."""
 
     @abstractmethod
-    def _restore(self, run: RunDirectory) -> FittedT:
-        """The inverse of `_write`."""
+    def _restore(self, run: RunDirectory, checks: Checks, scores: Any) -> FittedT:
+        """The inverse of `_write`; `checks` and `scores` are read already."""
+
+    @abstractmethod
+    def _report(self) -> str:
+        """The report of what was learnt: a whole HTML document."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from typing_extensions import Self
+
 from longshort.wording import numbers
 
 LOWEST, HIGHEST = float("-inf"), float("inf")
@@ -58,6 +60,11 @@ class Scores:
     def to_json(self) -> dict[str, Any]:
         """As metrics.json holds it."""
         return {"verdict": self.verdict, "overall": self.overall}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(**values)
 
 
 def winners(overall: Mapping[str, Mapping[str, float | None]], metrics: Mapping[str, Metric]) -> dict[str, set[str]]:

@@ -2,13 +2,12 @@
 
 import json
 import re
-import sys
 from html import unescape
 
 import polars as pl
 import pytest
 
-from longshort import Classifier, cli
+from longshort import Classifier
 from longshort.tasks.classify.report import render
 from longshort.training import Progress
 
@@ -103,19 +102,6 @@ def test_many_classes_and_numbers():
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def command(monkeypatch, capfd):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["longshort", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as exited:
-            cli.main()
-        shown = capfd.readouterr()
-        return exited.value.code or 0, shown.out, shown.err
-
-    return run
 
 
 def options():

@@ -1,14 +1,13 @@
 """The command's verbs for texts."""
 
 import json
-import sys
 import warnings
 
 import polars as pl
 import pytest
 from writers import model, story
 
-from longshort import Forecaster, cli
+from longshort import Forecaster
 from longshort.data.corpus import Corpus
 
 
@@ -17,21 +16,6 @@ def run(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "story"
     model().save(path)
     return path
-
-
-@pytest.fixture
-def command(monkeypatch, capfd):
-    """Runs the command in this process: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["longshort", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as exited:
-            cli.main()
-        shown = capfd.readouterr()
-        return exited.value.code or 0, shown.out, shown.err
-
-    return run
 
 
 def test_fit_prints_scores_and_what_to_do_next(command, tmp_path):
@@ -110,6 +94,17 @@ def test_predict_and_evaluate(command, run, tmp_path):
     assert "bits per character" in out
 
 
+def test_evaluate_a_field_of_json_lines(command, run, tmp_path):
+    (tmp_path / "later.jsonl").write_text(json.dumps({"a": story(30, 5), "b": "the cat"}) + "\n")
+    (tmp_path / "later.txt").write_text(story(30, 5))
+    code, _, err = command("evaluate", run, tmp_path / "later.jsonl")
+    assert (code, "name it with field" in err) == (2, True)
+    found = [command("evaluate", run, tmp_path / "later.jsonl", "--field", "a", "--json")]
+    found.append(command("evaluate", run, tmp_path / "later.txt", "--json"))
+    assert found[0] == found[1]
+    assert found[0][0] == 0
+
+
 def test_evaluate_with_adaptation(command, run, tmp_path):
     (tmp_path / "later.txt").write_text(story(2, 8))
     code, out, err = command("evaluate", run, tmp_path / "later.txt", "--cache", "--dynamic")
@@ -179,6 +174,7 @@ def test_a_forecaster_writes_no_texts(command, tmp_path):
         code, out, err = command(verb, tmp_path / "run", "the")
         assert (code, out) == (2, "")
         assert f"is a run of the task 'forecast', which {does} no texts: give a language model's" in err
-    code, out, err = command("evaluate", tmp_path / "run", "--dynamic")
-    assert (code, out) == (2, "")
-    assert "belongs to language models" in err
+    for option in (["--dynamic"], ["--cache"], ["--field", "text"]):
+        code, out, err = command("evaluate", tmp_path / "run", *option)
+        assert (code, out) == (2, "")
+        assert f"{option[0]} belongs to language models" in err

@@ -390,7 +390,7 @@ def test_it_learns():
     written = fit(Corpus.of([rows]), hidden_size=32, embedding_size=16, steps=150, learning_rate=0.02)
     scores = written.evaluate().overall["LSTM"]
     assert scores["perplexity"] < 0.5 * len(written.fitted.tokenizer)
-    assert written.fitted.checks[-1].validation < 0.6 * written.fitted.checks[0].validation
+    assert written.fitted.checks[0][-1].validation < 0.6 * written.fitted.checks[0][0].validation
 
 
 def test_the_kind_of_tokens_follows_the_size(monkeypatch):

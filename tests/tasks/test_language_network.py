@@ -116,3 +116,11 @@ def test_the_beginning_is_nearly_even():
         net.bias.zero_()
     ids = torch.randint(500, (20, 10))
     assert net.loss(net(ids)[0], ids).item() == pytest.approx(math.log(500), rel=0.01)
+
+
+def test_an_lstm_begins_by_remembering():
+    """The forget gate's biases, the second of four blocks, add up to 1 (Jozefowicz et al. 2015)."""
+    for layer in network(layers=2).recurrent:
+        biases = (layer.bias_ih_l0 + layer.bias_hh_l0).view(4, -1)
+        torch.testing.assert_close(biases[1], torch.ones(6))
+        assert not torch.allclose(biases[[0, 2, 3]], torch.ones(3, 6), atol=0.1)

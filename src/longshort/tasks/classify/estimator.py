@@ -11,7 +11,7 @@ import polars as pl
 
 from longshort.artifact import RunDirectory
 from longshort.errors import InputError, Note
-from longshort.estimator import Estimator
+from longshort.estimator import Checks, Estimator
 from longshort.tasks.classify import store
 from longshort.tasks.classify.answers import Answers, answer
 from longshort.tasks.classify.baselines import Baselines
@@ -21,7 +21,7 @@ from longshort.tasks.classify.examples import Examples, Labelled, check_fits, ex
 from longshort.tasks.classify.material import Encoder, Material, check_scikit_learn, read_material, read_part
 from longshort.tasks.classify.network import ClassifyNetwork
 from longshort.tasks.classify.temperature import fit_temperature, probabilities
-from longshort.training import Check, Hardware, Progress
+from longshort.training import Hardware, Progress
 
 NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
@@ -51,7 +51,7 @@ class Fitted:
     channels: tuple[str, ...]
     temperature: float
     trust: float
-    checks: list[list[Check]]
+    checks: Checks
     scores: ClassifyScores | None = None
 
     @property
@@ -74,6 +74,7 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
 
     task = "classify"
     settings_type = ClassifyConfig
+    scores_type = ClassifyScores
     next_steps = {  # noqa: RUF012 - as the base class says
         "Predict": "longshort predict {run} DATA",
         "Evaluate": "longshort evaluate {run} DATA",
@@ -184,8 +185,6 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
         return score(found, examples.codes, kind=self.fitted.plan.kind, classes=self.classes)
 
     def _write(self, run: RunDirectory) -> None:
-        from longshort.tasks.classify.report import render
-
         fitted = self.fitted
         weights = {
             f"{k}.{name}": value.numpy()
@@ -206,21 +205,13 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
         )
         store.write_encoder(run, fitted.encoder)
         store.write_parts(run, fitted.parts, self.classes)
-        run.write_json(
-            "metrics.json",
-            {
-                "training": [[vars(check) for check in member] for member in fitted.checks],
-                "test": fitted.scores.to_json() if fitted.scores else None,
-            },
-        )
-        run.write("report.html", render(self).encode())
 
-    def _restore(self, run: RunDirectory) -> Fitted:
+    def _restore(self, run: RunDirectory, checks: Checks, scores: ClassifyScores | None) -> Fitted:
         import torch
 
         from longshort.tasks.classify.training import make_network
 
-        described, metrics = run.read_json("model.json"), run.read_json("metrics.json")
+        described = run.read_json("model.json")
         plan = Plan.from_dict(described["plan"])
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers are none of our business
             networks = tuple(make_network(self.config, plan).eval() for _ in range(plan.members))
@@ -238,9 +229,14 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
             channels=tuple(described["channels"]),
             temperature=described["temperature"],
             trust=described["trust"],
-            checks=[[Check(**check) for check in member] for member in metrics["training"]],
-            scores=ClassifyScores.from_json(metrics["test"]) if metrics["test"] else None,
+            checks=checks,
+            scores=scores,
         )
+
+    def _report(self) -> str:
+        from longshort.tasks.classify.report import render
+
+        return render(self)
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 

@@ -85,11 +85,6 @@ class ClassifyScores(Scores):
         more = {name: getattr(self, name) for name in (*names, "only_ours", "only_rival", "p_value")}
         return {**super().to_json(), **more}
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> ClassifyScores:
-        """The inverse of `to_json`."""
-        return cls(**values)
-
 
 def score(found: Mapping[str, FloatArray], targets: IntArray, *, kind: str, classes: Sequence[str]) -> ClassifyScores:
     """Scores from the probability of every class.

@@ -13,12 +13,12 @@ import polars as pl
 from longshort.artifact import RunDirectory
 from longshort.data import Columns, Panel, Series, read_future, read_panel, read_table
 from longshort.errors import InputError
-from longshort.estimator import Estimator
+from longshort.estimator import Checks, Estimator
 from longshort.tasks.forecast import history
 from longshort.tasks.forecast.config import ForecastConfig, Plan, make_plan
 from longshort.tasks.forecast.evaluation import Backtest, ForecastScores, score
 from longshort.tasks.forecast.model import ForecastModel
-from longshort.training import Check, Hardware, Progress
+from longshort.training import Hardware, Progress
 
 BASELINES = ("Naive", "SeasonalNaive", "AutoETS")
 # Steps of every series that a run keeps: what the baselines of a later evaluation look back on.
@@ -48,7 +48,7 @@ class Fitted:
 
     model: ForecastModel
     panel: Panel
-    checks: list[list[Check]]
+    checks: Checks
     scores: ForecastScores | None = None
     forecasts: pl.DataFrame | None = None
 
@@ -65,6 +65,7 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
 
     task = "forecast"
     settings_type = ForecastConfig
+    scores_type = ForecastScores
     next_steps = {"Forecast": "longshort predict {run}"}  # noqa: RUF012 - as the base class says
 
     def __init__(self, config: ForecastConfig | None = None, /, **settings: Any) -> None:
@@ -190,36 +191,30 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
             self._fitted = replace(fitted, scores=scores, forecasts=forecasts)
 
     def _write(self, run: RunDirectory) -> None:
-        from longshort.tasks.forecast.report import render
-
         fitted = self.fitted
         run.write_tensors("model.safetensors", fitted.model.weights())
         run.write_json("model.json", fitted.model.describe())
         arrays, described = history.pack(_tail(fitted.panel, max(KEPT, fitted.model.plan.reach)))
         run.write_tensors("history.safetensors", arrays)
         run.write_json("history.json", described)
-        run.write_json(
-            "metrics.json",
-            {
-                "training": [[vars(check) for check in member] for member in fitted.checks],
-                "test": fitted.scores.to_json() if fitted.scores else None,
-            },
-        )
         if fitted.forecasts is not None:
             run.write_table(FORECASTS, self.held_out_forecasts())
-        run.write("report.html", render(self).encode())
 
-    def _restore(self, run: RunDirectory) -> Fitted:
+    def _restore(self, run: RunDirectory, checks: Checks, scores: ForecastScores | None) -> Fitted:
         model = ForecastModel.restore(self.config, run.read_json("model.json"), run.read_tensors("model.safetensors"))
         panel = history.unpack(run.read_tensors("history.safetensors"), run.read_json("history.json"))
-        metrics = run.read_json("metrics.json")
         return Fitted(
             model=model,
             panel=panel,
-            checks=[[Check(**check) for check in member] for member in metrics["training"]],
-            scores=ForecastScores.from_json(metrics["test"]) if metrics["test"] else None,
+            checks=checks,
+            scores=scores,
             forecasts=history.undated(run.read_table(FORECASTS), panel) if run.has(FORECASTS) else None,
         )
+
+    def _report(self) -> str:
+        from longshort.tasks.forecast.report import render
+
+        return render(self)
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 

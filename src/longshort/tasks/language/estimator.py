@@ -16,7 +16,7 @@ from longshort.artifact import RunDirectory
 from longshort.data.corpus import read_corpus
 from longshort.data.tokens import Tokenizer
 from longshort.errors import InputError, Note
-from longshort.estimator import Estimator
+from longshort.estimator import Checks, Estimator
 from longshort.settings import is_whole
 from longshort.tasks.language import scoring
 from longshort.tasks.language.adaptation import choose_cache, choose_dynamic, gradient_roots
@@ -27,7 +27,7 @@ from longshort.tasks.language.generation import Text, generate_ids
 from longshort.tasks.language.material import PARTS, Material, joined, read_material
 from longshort.tasks.language.network import LanguageNetwork
 from longshort.tasks.language.sampling import Sampling
-from longshort.training import Check, Hardware, Progress
+from longshort.training import Hardware, Progress
 
 IntArray = NDArray[np.int32]
 
@@ -48,7 +48,7 @@ class Fitted:
         plan: sizes and length of training.
         training, validation, test: tokens of the parts, the last ones of a long training part; the test may be empty.
         order: of the model of counts.
-        checks: looks at the validation split.
+        checks: of the one training its looks at the validation split.
         scores: of the test part, or None.
     """
 
@@ -59,7 +59,7 @@ class Fitted:
     validation: IntArray
     test: IntArray
     order: int
-    checks: list[Check]
+    checks: Checks
     scores: LanguageScores | None = None
 
     @property
@@ -86,6 +86,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
 
     task = "language"
     settings_type = LanguageConfig
+    scores_type = LanguageScores
     half = True
     next_steps = {  # noqa: RUF012 - as the base class says
         "Write": "longshort generate {run} --temperature 0.8",
@@ -235,7 +236,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
             validation=material.validation,
             test=material.test,
             order=0,
-            checks=checks,
+            checks=[checks],
         )
 
     def _test(self, material: Material, progress: Progress) -> None:
@@ -285,28 +286,18 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
         )
 
     def _write(self, run: RunDirectory) -> None:
-        from longshort.tasks.language.report import render
-
         fitted = self.fitted
         run.write_tensors("model.safetensors", {k: v.numpy() for k, v in fitted.network.state_dict().items()})
         run.write_json("model.json", {"plan": fitted.plan.to_dict(), "order": fitted.order})
         run.write_json("tokenizer.json", fitted.tokenizer.to_json())
         run.write_tensors("text.safetensors", {part: getattr(fitted, part) for part in PARTS})
-        run.write_json(
-            "metrics.json",
-            {
-                "training": [[vars(check) for check in fitted.checks]],
-                "test": fitted.scores.to_json() if fitted.scores else None,
-            },
-        )
-        run.write("report.html", render(self).encode())
 
-    def _restore(self, run: RunDirectory) -> Fitted:
+    def _restore(self, run: RunDirectory, checks: Checks, scores: LanguageScores | None) -> Fitted:
         import torch
 
         from longshort.tasks.language.training import make_network
 
-        described, metrics = run.read_json("model.json"), run.read_json("metrics.json")
+        described = run.read_json("model.json")
         plan = Plan.from_dict(described["plan"])
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers are none of our business
             network = make_network(self.config, plan).eval()
@@ -319,9 +310,14 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
             plan=plan,
             **{part: text[part].astype(np.int32) for part in PARTS},
             order=described["order"],
-            checks=[Check(**check) for check in metrics["training"][0]],
-            scores=LanguageScores.from_json(metrics["test"]) if metrics["test"] else None,
+            checks=checks,
+            scores=scores,
         )
+
+    def _report(self) -> str:
+        from longshort.tasks.language.report import render
+
+        return render(self)
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 

@@ -62,11 +62,6 @@ class LanguageScores(Scores):
         more = {"tokens": self.tokens, "characters": self.characters, "kind": self.kind, "unknown": self.unknown}
         return {**super().to_json(), **more}
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> LanguageScores:
-        """The inverse of `to_json`."""
-        return cls(**values)
-
 
 def score(
     found: Mapping[str, NDArray[np.float64]],

@@ -32,7 +32,7 @@ def render(model: LanguageModel) -> str:
         surprise_section(passage, kind),
         units_section(passage),
         inside_section(passage, kind, model.config.cell, model.config.num_layers),
-        training_section([fitted.checks], loss, "those weights are kept"),
+        training_section(fitted.checks, loss, "those weights are kept"),
         again_section(model),
     ]
     return page(
