@@ -100,9 +100,9 @@ void define(nb::module_& m, const std::string& suffix) {
       .def("write", [](Stream<T>& stream, Address h, Address c) { stream.write(at<const T>(h), at<const T>(c)); });
   m.def(("stream_" + suffix).c_str(),
         [](int cell, std::int64_t batch, std::int64_t input, std::int64_t hidden, std::int64_t projected,
-           const ParameterAddresses& weights, T h_zone, T c_zone) {
+           const ParameterAddresses& weights, T h_zone, T c_zone, bool rounds) {
           return stream<T>(static_cast<Cell>(cell), batch, input, hidden, projected, parameters<const T>(weights),
-                           {h_zone, c_zone});
+                           {h_zone, c_zone}, rounds);
         });
 }
 

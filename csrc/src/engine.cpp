@@ -150,8 +150,9 @@ void backward(const Shape& shape, const Weights<T>& weights, const Input<T>& inp
 
 template <class T>
 std::unique_ptr<Stream<T>> stream(Cell cell, std::int64_t batch, std::int64_t input, std::int64_t hidden,
-                                  std::int64_t projected, const Weights<T>& weights, Zoneout<T> zoneout) {
-  const Shape shape{cell, 1, batch, input, hidden, nullptr, false, 1, projected};
+                                  std::int64_t projected, const Weights<T>& weights, Zoneout<T> zoneout, bool rounds) {
+  Shape shape{cell, 1, batch, input, hidden, nullptr, false, 1, projected};
+  shape.rounds = rounds;
   check(shape, zoneout.h != 0 || zoneout.c != 0);
   return kernels(chosen(), shape, T()).stream(Part(shape), weights, zoneout);
 }
@@ -162,7 +163,7 @@ std::unique_ptr<Stream<T>> stream(Cell cell, std::int64_t batch, std::int64_t in
   template void backward(const Shape&, const Weights<T>&, const Input<T>&, Sequences<const T>, void*,      \
                          const OutputGradients<T>&, const InputGradients<T>&, const WeightGradients<T>&);  \
   template std::unique_ptr<Stream<T>> stream(Cell, std::int64_t, std::int64_t, std::int64_t, std::int64_t, \
-                                             const Weights<T>&, Zoneout<T>);
+                                             const Weights<T>&, Zoneout<T>, bool);
 LONGSHORT_INSTANTIATE(float)
 LONGSHORT_INSTANTIATE(double)
 #undef LONGSHORT_INSTANTIATE

@@ -8,9 +8,9 @@
 namespace longshort::LONGSHORT_ISA {
 namespace {
 
-template <class T, class CellT>
+template <class T, class CellT, class P>
 std::unique_ptr<Stream<T>> make_stream(const Part& part, const Weights<T>& weights, Zoneout<T> zoneout) {
-  return std::make_unique<CellStream<T, CellT>>(part, weights, zoneout);
+  return std::make_unique<CellStream<T, CellT, P>>(part, weights, zoneout);
 }
 
 template <class T, class CellT>
@@ -22,7 +22,7 @@ std::int64_t tape_bytes(const Part& part) {
 
 template <class T, class CellT, class P = T>
 constexpr Kernels<T> kernels() {
-  return {&tape_bytes<T, CellT>, &run_forward<T, CellT, P>, &run_backward<T, CellT, P>, &make_stream<T, CellT>};
+  return {&tape_bytes<T, CellT>, &run_forward<T, CellT, P>, &run_backward<T, CellT, P>, &make_stream<T, CellT, P>};
 }
 
 }  // namespace

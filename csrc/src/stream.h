@@ -8,7 +8,7 @@
 
 namespace longshort::LONGSHORT_ISA {
 
-template <class T, class CellT>
+template <class T, class CellT, class P>
 class CellStream final : public Stream<T> {
  public:
   CellStream(const Part& part, const Weights<T>& weights, Zoneout<T> zoneout)
@@ -59,7 +59,7 @@ class CellStream final : public Stream<T> {
   Input<T> input_;
   Output<T> output_;
   Team team_;
-  Forward<T, CellT> forward_;  // which looks at all of these
+  Forward<T, CellT, P> forward_;  // which looks at all of these
 };
 
 }  // namespace longshort::LONGSHORT_ISA

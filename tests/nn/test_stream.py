@@ -1,5 +1,7 @@
 """One step at a time gives the numbers of the whole sequence."""
 
+import copy
+
 import pytest
 import torch
 
@@ -58,6 +60,32 @@ def test_no_gradients_and_changes_in_place_are_seen():
         layer.weight_ih_l0.mul_(2)
     step.reset()
     assert not torch.allclose(step(x), before)
+
+
+@pytest.mark.parametrize(
+    "layer", [LSTM(9, 40, num_layers=2), LSTM(9, 40, proj_size=7), GRU(9, 40), RNN(9, 40)], ids=lambda layer: str(layer)
+)
+def test_products_of_bfloat16(layer):
+    """Under autocast, and of a layer in bfloat16: the numbers of the whole sequence up to a last digit."""
+    x = torch.randn(30, 5, 9)
+    with torch.autocast("cpu", torch.bfloat16):
+        y, state = layer.eval()(x)
+        step = layer.stream()
+        ys = torch.stack([step(x_t) for x_t in x])
+        again = layer.stream(step.state)
+        other = again(x[0])
+    assert ys.dtype is y.dtype is torch.bfloat16
+    torch.testing.assert_close(ys, y, rtol=0, atol=2**-7)
+    for found, wanted in zip(flat(step.state), flat(state), strict=True):
+        assert found.dtype is torch.float32
+        torch.testing.assert_close(found, wanted.detach(), rtol=0, atol=2**-8)
+    assert torch.equal(step(x[0]), other)  # it stays what it was begun as
+
+    narrow = copy.deepcopy(layer).bfloat16()
+    step = narrow.stream()
+    ys = torch.stack([step(x_t) for x_t in x.bfloat16()])
+    torch.testing.assert_close(ys, narrow(x.bfloat16())[0], rtol=0, atol=2**-7)
+    assert {part.dtype for part in flat(step.state)} == {torch.bfloat16}
 
 
 def test_streams_of_one_layer_do_not_meet():

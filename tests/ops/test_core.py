@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from problems import make, parameters_of, whole
 
 from longshort import _core, ops
-from longshort.ops import operators
+from longshort.ops import aten, operators
 from longshort.ops.threads import borrow_threads
 
 PLAIN = ["lstm", "gru", "rnn_tanh", "rnn_relu"]
@@ -175,6 +175,34 @@ def test_bfloat16_keeps_the_cell_state_in_float32():
     _, (_, c) = ops.recurrence("lstm", torch.zeros(400, 1, 1).bfloat16(), state, weights, backend="core")
     i = torch.tensor(-6.0).sigmoid().item()
     assert abs(c.item() - (1 + 400 * i)) < 0.01
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_under_autocast(instruction_set, cell, monkeypatch):
+    """Its own kernels, with products of bfloat16; the gradients of float32 parameters and a state are float32."""
+    monkeypatch.setattr(aten, "recurrence", None)
+    problem = layer(cell, 21, 19, 13, 70, dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        y, state = ops.recurrence(cell.split()[0], *problem, backend="core")
+        found = everything(cell, *problem, backend="core")
+    assert y.dtype is torch.bfloat16
+    assert {part.dtype for part in state} == {torch.float32}
+    for value, wanted in zip(found, everything(cell, *as_double(*problem), backend="reference"), strict=True):
+        assert (value - wanted).norm() <= 1e-2 * wanted.norm()
+    if instruction_set == "avx512_bf16" and cell in ("lstm", "gru"):  # as those of numbers that are rounded before
+        x, h, weights = problem[0], problem[1], problem[2]
+        rounded = tuple(None if w is None else w.bfloat16().float() for w in weights)
+        with torch.autocast("cpu", torch.bfloat16):
+            again, _ = ops.recurrence(cell, x.bfloat16(), h, ops.Weights(*rounded[:2], *weights[2:]), backend="core")
+        assert torch.equal(y, again)
+
+
+def test_autocast_to_another_type_is_pytorchs():
+    x, state, weights = layer("gru", 3, 2, 4, 5, dtype=torch.float32)
+    with torch.autocast("cpu", torch.float16):
+        y, _ = ops.recurrence("gru", x, state, weights, backend="core")
+        expected, _ = ops.recurrence("gru", x, state, weights, backend="aten")
+    assert torch.equal(y, expected)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -134,7 +134,8 @@ struct Zoneout {
   T h = 0, c = 0;
 };
 
-// A layer that is run one step at a time, in one thread. Copies the weights; holds the state, zeros at first.
+// A layer that is run one step at a time, in one thread. Copies the weights; holds the state, zeros at first. `rounds`
+// is that of a Shape.
 template <class T>
 class Stream {
  public:
@@ -148,7 +149,8 @@ class Stream {
 
 template <class T>
 std::unique_ptr<Stream<T>> stream(Cell cell, std::int64_t batch, std::int64_t input, std::int64_t hidden,
-                                  std::int64_t projected, const Weights<T>& weights, Zoneout<T> zoneout = {});
+                                  std::int64_t projected, const Weights<T>& weights, Zoneout<T> zoneout = {},
+                                  bool rounds = false);
 
 // An OpenMP library's own functions: GOMP_parallel, omp_get_thread_num, omp_get_num_threads, omp_get_max_threads.
 struct OpenMP {

@@ -22,7 +22,8 @@ class Stream(Generic[HX]):
     """Runs a layer step by step and remembers its state: `y = step(x)`.
 
     The numbers are those of the whole sequence in evaluation: no dropout, no gradients. The first step settles the
-    number of sequences B and takes the parameters as they are then; reset() has them taken anew.
+    number of sequences B and takes the parameters as they are then, and whether there is autocast; reset() has them
+    taken anew.
 
     Args:
         layer: in one direction; L layers, H hidden units, R = proj_size if it is given, else H.

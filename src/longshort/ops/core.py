@@ -56,7 +56,7 @@ def recurrence(
         return aten.recurrence(cell, x, state, weights, lengths=lengths, reverse=reverse, masks=masks)
     h0, c0 = (*(state or ()), None, None)[:2]
     tensors: Sequence[Tensor | None] = (x, h0, c0, *weights)
-    rounds = x.dtype is torch.bfloat16
+    rounds = _rounds(x)
     if rounds:  # only products are taken of rounded numbers: what is summed, and the cell state, are float32
         tensors, masks = list(map(_float, tensors)), Masks(*map(_float, masks))
     known = None if lengths is None else lengths.values
@@ -70,8 +70,15 @@ def recurrence(
         results = operators.Recurrence.apply(cell, *arguments)  # type: ignore[no-untyped-call]
     else:
         results = kernels.forward(operators.layer_of(cell, *arguments))
-    y, *final = (result.to(x.dtype) for result in results[: 1 + len(CELLS[cell].state)])
-    return y, tuple(final)
+    y, *final = results[: 1 + len(CELLS[cell].state)]
+    # Under autocast the parameters' type is that of the state, which goes from call to call.
+    kept = weights.weight_ih.dtype
+    return y.bfloat16() if rounds else y, tuple(part.to(kept) for part in final)
+
+
+def _rounds(x: Tensor) -> bool:
+    """Whether products are those of bfloat16: of such numbers, or under autocast."""
+    return x.dtype is torch.bfloat16 or torch.is_autocast_enabled("cpu")
 
 
 def _float(tensor: Tensor | None) -> Tensor | None:
@@ -84,20 +91,22 @@ def steps(
     """Layers that run one step at a time and keep their state in the core; None where the core cannot."""
     x = layers[0].weight_ih
     able = operators is not None and all(
-        x.dtype in kernels.DTYPES and _can(cell, x.unsqueeze(0), state, weights)
-        for weights, state in zip(layers, states, strict=True)
+        _can(cell, x.unsqueeze(0), state, weights) for weights, state in zip(layers, states, strict=True)
     )
-    return Steps(cell, layers, batch, states, zoneout) if able else None
+    return Steps(cell, layers, batch, states, zoneout, rounds=_rounds(x)) if able else None
 
 
 def _can(cell: str, x: Tensor, state: State | None, weights: Weights) -> bool:
+    mixed = torch.is_autocast_enabled("cpu")
+    if mixed and torch.get_autocast_dtype("cpu") is not torch.bfloat16:
+        return False
+    types = {torch.float32, torch.bfloat16} if mixed else {x.dtype}
     return (
         cell in kernels.CELLS
         and (x.dtype in kernels.DTYPES or x.dtype is torch.bfloat16)
         and x.is_cpu
         and x.size(1) > 0
-        and all(t is None or (t.dtype == x.dtype and t.is_cpu) for t in (*(state or ()), *weights))
-        and not torch.is_autocast_enabled("cpu")
+        and all(t is None or (t.dtype in types and t.is_cpu) for t in (x, *(state or ()), *weights))
     )
 
 
