@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from longshort import LanguageModel
-from longshort.data.corpus import Corpus, read_corpus
+from longshort.data import Corpus, read_corpus
 from longshort.data.datasets import dataset_path
 from record import fitted, main, spread
 
@@ -50,9 +50,9 @@ def ptb_characters(runs: Path, seeds: Sequence[int], **settings: Any) -> dict[st
 
 
 def shakespeare(runs: Path, seeds: Sequence[int], **settings: Any) -> dict[str, Any]:
-    """Tiny Shakespeare: learns from 85 %, stops by the next 5 %, tested on the last 10 %."""
+    """Tiny Shakespeare: tested on the last 10 %; 5 % of the text, from ten places before, choose the weights."""
     data = {"training": dataset_path("text/tinyshakespeare.txt")}
-    return _fit(runs / "shakespeare", seeds, data, {"tokens": "characters", "test": 0.1, **settings})
+    return _fit(runs / "shakespeare", seeds, data, {"tokens": "characters", "test": 0.1, "steps": 2600, **settings})
 
 
 def _fit(runs: Path, seeds: Sequence[int], data: Mapping[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def generation(runs: Path, seeds: Sequence[int]) -> dict[str, Any]:
         h = c = torch.zeros(1, layer.hidden_size)
         with torch.no_grad():
             for _ in range(length):
-                h, c = cell(network.embedding(token), (h, c))
+                h, c = cell(network.embed(token), (h, c))
                 logits = torch.nn.functional.linear(network.projection(h), weight, bias)
                 token = torch.multinomial(logits.softmax(-1), 1).squeeze(1)
                 model.fitted.tokenizer.label(int(token))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from longshort import LanguageModel
-from longshort.data.corpus import Corpus
+from longshort.data import Corpus
 
 # A thousand sentences of a small grammar. A path to a text file, a list of paths or a folder works as well.
 rng = np.random.default_rng(0)

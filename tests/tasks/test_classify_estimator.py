@@ -175,6 +175,21 @@ def test_the_loss_is_the_smoothed_cross_entropy_in_training_alone():
     torch.testing.assert_close(problem.loss(network.eval(), batch)[0], plain.mean())
 
 
+def test_balanced_classes_weigh_the_same():
+    """Over the whole training part: the mean over the classes of each one's mean."""
+    frame = reviews(60).with_columns(label=pl.Series(["rare" if k % 6 == 0 else "common" for k in range(60)]))
+    material = read_material(frame, ClassifyConfig(batch_size=60, label_smoothing=0.0, balanced=True))
+    encoded, codes = material.encoder.encode(material.parts["training"].content), material.parts["training"].codes
+    torch.manual_seed(0)
+    network = ClassifyNetwork(Dimensions(material.plan.inputs, 0, 4, 3, 1, 2), "lstm", ("mean",), Dropout())
+    problem = ClassifyProblem(network, (encoded, codes), (encoded, codes), material.plan, 0, balanced=True)
+    batch = problem.training_batch(Turn(0, 0, 1, None))
+    plain = -network(batch).log_softmax(-1)[torch.arange(len(codes)), batch.targets]
+    means = [plain[batch.targets == k].mean() for k in range(2)]
+    assert len(set(torch.bincount(batch.targets).tolist())) == 2
+    torch.testing.assert_close(problem.loss(network, batch)[0], torch.stack(means).mean())
+
+
 # -- bad input ---------------------------------------------------------------------------------------------------------
 
 

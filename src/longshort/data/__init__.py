@@ -1,7 +1,24 @@
+from longshort.data.corpus import Corpus, Document, read_corpus
 from longshort.data.files import read_table
 from longshort.data.frequency import Frequency
+from longshort.data.labelled import Sequences, Texts, read_labelled
 from longshort.data.panel import Columns, Panel, Series
 from longshort.data.reading import read_future, read_panel
 from longshort.data.seasons import find_seasons
 
-__all__ = ["Columns", "Frequency", "Panel", "Series", "find_seasons", "read_future", "read_panel", "read_table"]
+__all__ = [
+    "Columns",
+    "Corpus",
+    "Document",
+    "Frequency",
+    "Panel",
+    "Sequences",
+    "Series",
+    "Texts",
+    "find_seasons",
+    "read_corpus",
+    "read_future",
+    "read_labelled",
+    "read_panel",
+    "read_table",
+]

@@ -59,6 +59,8 @@ class ClassifyConfig(Settings):
             are left out.
         noise: standard deviation of the noise that is added to numbers in training, in units of each channel's own.
         label_smoothing: probability that the target leaves to the other classes.
+        balanced: whether all classes weigh the same in the loss, however few examples they have: rare ones are found
+            more often then, at the price of wrong alarms and of calibration.
         batch_size, steps, learning_rate, weight_decay: of AdamW; steps at most.
         members: networks whose logits are averaged; each has weights and batches of its own.
         validation, test: shares of the examples of every class, where no files are given.
@@ -80,6 +82,7 @@ class ClassifyConfig(Settings):
     weight_dropout: float = 0.0
     noise: float | None = None
     label_smoothing: float | None = None
+    balanced: bool = False
     batch_size: int | None = None
     steps: int | None = None
     learning_rate: float | None = None
@@ -92,6 +95,7 @@ class ClassifyConfig(Settings):
     def __post_init__(self) -> None:
         self._one_of("cell", CELLS)
         self._one_of("pooling", (*POOLS, "all"))
+        self._truth("balanced")
         self._whole("embedding_size", "num_layers", "max_length", least=1)
         self._whole("hidden_size", "batch_size", "steps", "members", least=1, optional=True)
         self._whole("vocabulary_size", least=2, optional=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ class ClassifyProblem(Problem[Batch]):
         training, validation: examples and their classes.
         plan: sizes.
         seed: of the order of the examples.
+        balanced: whether all classes of the training part weigh the same.
     """
 
     def __init__(
@@ -44,12 +46,16 @@ class ClassifyProblem(Problem[Batch]):
         validation: Part,
         plan: Plan,
         seed: int,
+        balanced: bool = False,
     ) -> None:
         self.network: nn.Module = network
         self.plan, self.seed = plan, seed
         self._training, self._validation = training, validation
         self._lengths = training[0].lengths
         self._epoch: tuple[int, list[IntArray]] = (-1, [])
+        counts = np.bincount(training[1], minlength=len(plan.classes))
+        weights = len(training[1]) / (len(counts) * np.maximum(counts, 1))  # of the examples, 1 in the mean
+        self._weights = torch.from_numpy(weights).float() if balanced else None
 
     def training_batch(self, turn: Turn) -> Batch:
         """The next batch: all examples once, then all once again in another order."""
@@ -67,9 +73,12 @@ class ClassifyProblem(Problem[Batch]):
         return [_batch(self._validation, chosen[cut]) for cut in cuts]
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, int]:
-        """Mean cross-entropy in nats, in training with smoothed labels; and the number of examples."""
+        """Mean cross-entropy in nats, weighted if asked for, smoothed in training; and the number of examples."""
+        logits, count = network(batch).float(), len(batch.targets)
         smoothing = self.plan.label_smoothing if network.training else 0.0
-        return F.cross_entropy(network(batch), batch.targets, label_smoothing=smoothing), len(batch.targets)
+        weights = None if self._weights is None else self._weights.to(logits.device)
+        total = F.cross_entropy(logits, batch.targets, weights, label_smoothing=smoothing, reduction="sum")
+        return total / count, count
 
 
 def _batch(examples: Part, chosen: IntArray) -> Batch:

@@ -78,4 +78,5 @@ def train_networks(
 
 
 def _problem(config: ClassifyConfig, plan: Plan, training: Part, validation: Part, seed: int) -> ClassifyProblem:
-    return ClassifyProblem(make_network(config, plan), training, validation, plan, seed)
+    network = make_network(config, plan)
+    return ClassifyProblem(network, training, validation, plan, seed, balanced=config.balanced)
