@@ -207,7 +207,7 @@ def test_evaluate_adapts_to_the_test_part_too():
     written._fitted = type(fitted)(**{**vars(fitted), "scores": scores})
     found = written.evaluate(dynamic=True).overall
     assert list(found)[:2] == ["LSTM", "LSTM + dynamic evaluation"]
-    before = fitted.validation[-512:]
+    before = fitted.training[-512:]
     np.testing.assert_allclose(
         found["LSTM"]["nats"], -scoring.log_probabilities(fitted.network, fitted.test, before).mean(), rtol=1e-6
     )

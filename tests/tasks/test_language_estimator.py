@@ -18,7 +18,7 @@ from longshort.errors import Note
 from longshort.tasks.language import scoring
 from longshort.tasks.language.config import LanguageConfig
 from longshort.tasks.language.estimator import NAMES
-from longshort.tasks.language.material import read_material
+from longshort.tasks.language.material import _cut, read_material
 from longshort.training import Progress
 
 TINY = {"hidden_size": 6, "embedding_size": 4, "steps": 3, "batch_size": 4, "window": 16}
@@ -49,9 +49,30 @@ def fitted(tmp_path_factory):
 def test_the_end_of_the_text_is_held_out(tmp_path):
     text = "".join(np.random.default_rng(0).choice(list("abc \n"), 1000)) + "x"
     found = read(Corpus.of([text]), {"validation": 0.2, "test": 0.1, "tokens": "bytes"})
-    assert texts(found) == [text[:701], text[701:901], text[901:]]
+    assert texts(found) == [text[:350] + text[551:901], text[350:551], text[901:]]
     assert found.characters == 100
-    assert (found.plan.training, found.plan.validation, found.plan.test) == (701, 200, 100)
+    assert (found.plan.training, found.plan.validation, found.plan.test) == (700, 201, 100)
+
+
+@pytest.mark.parametrize(("share", "stretches"), [(0.02, 1), (0.1, 4), (0.4, 10)])
+def test_the_validation_part_comes_from_all_over_the_text(share, stretches):
+    """Equal stretches, each in the middle of an equal part of the text before the test."""
+    words = [f"{k:05}" for k in range(8000)]
+    found = read(Corpus.of([" ".join(words)]), {"validation": share, "test": 0.1, "tokens": "words"})
+    cut = _cut(" ".join(words), "words", {"validation": share, "test": 0.1})
+    numbers = {part: np.array(text.split(), dtype=int) for part, text in cut.items()}
+    assert [len(numbers[part]) for part in ("training", "validation", "test")] == [
+        found.plan.training,
+        found.plan.validation,
+        found.plan.test,
+    ]
+    assert np.array_equal(numbers["test"], np.arange(7200, 8000))
+    assert np.array_equal(np.union1d(numbers["training"], numbers["validation"]), np.arange(7200))
+    assert len(np.intersect1d(numbers["training"], numbers["validation"])) == 0
+    pieces = np.split(numbers["validation"], np.flatnonzero(np.diff(numbers["validation"]) != 1) + 1)
+    assert [len(piece) for piece in pieces] == pytest.approx([share * 8000 / stretches] * stretches, abs=1)
+    middles = [(piece[0] + piece[-1] + 1) / 2 for piece in pieces]
+    assert middles == pytest.approx([(k + 0.5) * 7200 / stretches for k in range(stretches)], abs=1)
 
 
 def test_words_are_not_cut(tmp_path):
@@ -59,7 +80,7 @@ def test_words_are_not_cut(tmp_path):
     for share in np.linspace(0.03, 0.3, 12).tolist():
         found = read(Corpus.of([text]), {"validation": share, "test": share, "tokens": "words"})
         words = [part.split() for part in texts(found)]
-        assert [word for part in words for word in part] == text.split()
+        assert sorted(word for part in words for word in part) == sorted(text.split())
         assert len(words[2]) == pytest.approx(share * 800, abs=3)
         assert text[-found.characters :].split() == words[2]
         assert not text[-found.characters].isspace()  # white space belongs to what stands before it
@@ -68,7 +89,7 @@ def test_words_are_not_cut(tmp_path):
 def test_nothing_held_out_for_the_test():
     found = read(Corpus.of([story()]), {"test": 0.0})
     assert len(found.test) == 0
-    assert texts(found)[0] + texts(found)[1] == story()
+    assert len(texts(found)[0] + texts(found)[1]) == len(story())
     written = fit(Corpus.of([story()]), test=0.0)
     assert written.fitted.scores is None
     with pytest.raises(InputError, match="no test part was held out: give a text"):
@@ -87,14 +108,17 @@ def test_files_for_validation_and_test(tmp_path):
     cut = round(0.75 * len(parts["training"]))
     assert only == [parts["training"][:cut], parts["validation"], parts["training"][cut:]]
     only = texts(read(tmp_path / "training", test=given["test"], config={"test": 0.0, "validation": 0.25}))
-    assert only == [parts["training"][:cut], parts["training"][cut:], parts["test"]]
+    length = len(parts["training"])
+    begin, until = round(0.375 * length), round(0.625 * length)
+    kept = parts["training"][:begin] + parts["training"][until:]
+    assert only == [kept, parts["training"][begin:until], parts["test"]]
 
 
 def test_the_vocabulary_is_that_of_the_training_part():
-    found = read(Corpus.of(["abc " * 100 + "xyz!" * 10]), {"validation": 0.1, "test": 0.05})
+    found = read(Corpus.of(["abc " * 100 + "xyz!" * 10]), {"validation": 0.1, "test": 1 / 11})
     assert len(found.tokenizer) == 5
-    assert texts(found)[2] == "\ufffd" * 22
-    assert found.plan.test == found.characters == 22
+    assert texts(found)[2] == "\ufffd" * 40
+    assert found.plan.test == found.characters == 40
     assert any("of the held-out characters are not in the vocabulary" in note for note in found.notes)
 
 
@@ -102,9 +126,10 @@ def test_several_files_and_folders_are_read_one_after_the_other(tmp_path):
     for name, text in {"b.txt": "second " * 30, "a.txt": "first " * 30 + "\n", "sub/c.txt": "third\n" * 30}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    whole = "".join(texts(read(tmp_path)))
+    rest = {"validation": Corpus.of([story()]), "config": {"test": 0.0}}
+    whole = texts(read(tmp_path, **rest))[0]
     assert whole == "first " * 30 + "\n" + "second " * 30 + "\n" + "third\n" * 30
-    assert "".join(texts(read([tmp_path / "b.txt", tmp_path / "a.txt"]))).startswith("second")
+    assert texts(read([tmp_path / "b.txt", tmp_path / "a.txt"], **rest))[0].startswith("second")
     assert read(tmp_path).notes[0] == "3 texts, read one after the other"
 
 
@@ -112,7 +137,7 @@ def test_json_lines(tmp_path):
     path = tmp_path / "mail.jsonl"
     rows = [{"subject": "x" * 9, "message": f"{k} {story(2, k)}"} for k in range(20)]
     path.write_text("\n".join(map(json.dumps, rows)))
-    whole = "".join(texts(read(path, field="message")))
+    whole = texts(read(path, validation=path, config={"test": 0.0}, field="message"))[0]
     assert whole == "".join(row["message"] for row in rows)
     written = fit(path, field="message")
     later = tmp_path / "later.jsonl"
@@ -146,7 +171,7 @@ BAD = {
     "short validation": (
         b"to be or not to be " * 10,
         {},
-        "{path}: the validation part has 9 characters, at least 16 are needed: give a longer text",
+        "{path}: the validation part has 10 characters, at least 16 are needed: give a longer text",
     ),
     "one word": (b"x" * 2000, {"tokens": "words"}, "{path}: the training part has 1 words, at least 64 are needed"),
     "zero bytes": (b"to be\nor\0not", {}, "{path}: zero byte at offset 8 (line 2), not a text file; convert"),
@@ -315,7 +340,7 @@ def test_a_vocabulary_larger_than_the_text_has_tokens():
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_the_scores_of_the_test_part(cell, monkeypatch):
-    """The tokens of the test part behind those of the validation part, read in one go."""
+    """The tokens of the test part behind those of the training part, read in one go."""
     real, contexts = scoring.log_probabilities, []
 
     def spy(network, ids, context):
@@ -325,7 +350,7 @@ def test_the_scores_of_the_test_part(cell, monkeypatch):
     monkeypatch.setattr(scoring, "log_probabilities", spy)
     written = fit(Corpus.of([story(100)]), cell=cell)
     fitted = written.fitted
-    before = fitted.validation[-512:]
+    before = fitted.training[-512:]
     assert np.array_equal(contexts[0], before)
     ids = torch.from_numpy(np.concatenate([before, fitted.test]).astype(np.int64))
     logs = plain(fitted.network, ids[:-1, None])[:, 0].gather(-1, ids[1:, None])[len(before) - 1 :].mean().item()

@@ -9,7 +9,7 @@ from writers import model, network, plain
 
 from longshort.data.tokens import Tokenizer
 from longshort.tasks.language import Sampling
-from longshort.tasks.language.generation import Text, generate_ids
+from longshort.tasks.language.generation import Text, Writer
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -24,7 +24,7 @@ def test_greedy_is_the_argmax_of_reading_all_again(cell, layers, penalty):
         logs[list(set(text))] *= penalty
         text.append(int(logs.argmax()))
     settings = Sampling(length=30, temperature=0, samples=2, repetition_penalty=penalty)
-    assert list(generate_ids(net, prompt, settings, None)) == [[token, token] for token in text[3:]]
+    assert list(Writer(net).generate(prompt, settings, None)) == [[token, token] for token in text[3:]]
     assert penalty == 1 or len(set(text[3:])) > 5
 
 
@@ -32,7 +32,7 @@ def test_frequencies_of_whole_texts():
     """Two tokens drawn one after the other: their joint distribution is the product of the conditional ones."""
     net = network(vocabulary=3, scale=30.0)
     count = 20_000
-    first, second = generate_ids(net, [2], Sampling(length=2, samples=count, seed=0), None)
+    first, second = Writer(net).generate([2], Sampling(length=2, samples=count, seed=0), None)
     found = np.bincount(3 * np.array(first) + np.array(second), minlength=9) / count
     one = plain(net, torch.tensor([[2]]))[-1, 0].exp()
     two = torch.stack([plain(net, torch.tensor([[2], [k]]))[-1, 0].exp() for k in range(3)])
@@ -45,7 +45,7 @@ def test_the_unknown_token_is_never_written():
     net = network(scale=1.0)
     with torch.no_grad():
         net.bias[0] = 10.0
-    drawn = np.array(list(generate_ids(net, [3], Sampling(length=50, samples=4, seed=0), 0)))
+    drawn = np.array(list(Writer(net).generate([3], Sampling(length=50, samples=4, seed=0), 0)))
     assert drawn.shape == (50, 4)
     assert (drawn != 0).all()
 

@@ -89,7 +89,7 @@ def test_dropout_is_where_it_says(kind, place):
 def test_word_dropout_leaves_out_whole_words():
     torch.manual_seed(1)
     net = network(words=0.5, embedding=20).train()
-    x = net._embed(IDS)
+    x = net.embed(IDS)
     gone = (x == 0).all(-1)
     assert torch.equal((x == 0).any(-1), gone)
     by_word = {word: gone[word == IDS] for word in IDS.unique().tolist()}
@@ -97,7 +97,7 @@ def test_word_dropout_leaves_out_whole_words():
     assert len({bool(g.any()) for g in by_word.values()}) == 2
     kept = ~gone
     torch.testing.assert_close(x[kept], 2 * net.embedding.weight[IDS][kept])
-    torch.testing.assert_close(net.eval()._embed(IDS), net.embedding.weight[IDS])
+    torch.testing.assert_close(net.eval().embed(IDS), net.embedding.weight[IDS])
 
 
 def test_dropconnect_is_passed_on():

@@ -25,7 +25,7 @@ ALWAYS = [*SECTIONS, "How it learnt", "Settings"]
 def shown(**given):
     """A model by hand, with the looks at a validation that a report draws."""
     made = model(**given)
-    checks = [Check(10, 2.5, 2.4), Check(20, 2.2, 2.3)]
+    checks = [[Check(10, 2.5, 2.4), Check(20, 2.2, 2.3)]]
     made._fitted = type(made.fitted)(**{**vars(made.fitted), "checks": checks})
     return made
 
@@ -86,7 +86,7 @@ def test_the_scores_are_those_of_the_model(tested):
 
 def test_the_surprises_are_those_of_a_plain_reading(written, html):
     fitted = written.fitted
-    text = torch.from_numpy(np.concatenate([fitted.validation[-512:], fitted.test]).astype(np.int64))
+    text = torch.from_numpy(np.concatenate([fitted.training[-512:], fitted.test]).astype(np.int64))
     logs = plain(fitted.network, text[:-1, None])[:, 0].gather(-1, text[1:, None])[:, 0]
     bits = (-logs / np.log(2)).detach().numpy()[-len(fitted.test) :]
     found = pieces(html, "Held-out text, coloured by surprise")
@@ -104,7 +104,7 @@ def test_the_states_are_those_of_the_whole_reading(cell):
     written = shown(cell=cell, layers=2)
     fitted = written.fitted
     found = Passage.of(written)
-    text = np.concatenate([fitted.validation[-512:], fitted.test]).astype(np.int64)
+    text = np.concatenate([fitted.training[-512:], fitted.test]).astype(np.int64)
     _, output, _ = fitted.network(torch.from_numpy(text[:, None]))
     wanted = output[-len(fitted.test) :, 0].detach().numpy()
     np.testing.assert_allclose(found.states["h"], wanted, atol=1e-5)

@@ -162,7 +162,7 @@ def language(
 ) -> None:
     """Train a language model on DATA, compare it with a count-based model and a compressor, and draw a report.
 
-    Without --validation and --test, the end of the text is held out.
+    Without --validation and --test, parts of the text are held out, the test at its end.
     """
     from longshort.tasks.language import LanguageModel
 

@@ -28,4 +28,4 @@ class AdaptiveSoftmax(nn.Module):
         """Log-probabilities, (…, V), of features (…, E)."""
         with torch.autocast(features.device.type, enabled=False):
             flat: Tensor = self.inner.log_prob(features.float().reshape(-1, features.size(-1)))
-        return flat.view(*features.shape[:-1], -1)
+        return flat.view(*features.shape[:-1], flat.size(-1))

@@ -41,7 +41,8 @@ class LanguageConfig(Settings):
         batch_size: streams of text that are read side by side.
         steps: optimiser steps at most.
         learning_rate, weight_decay: of AdamW.
-        validation, test: shares of the text at its end, the test behind the validation, where no files are given.
+        validation, test: shares of the text, where no files are given: the test is its end, the validation comes from
+            ten places before.
         seed: of weights and dropout.
     """
 
@@ -159,7 +160,7 @@ def make_plan(
     embedding = config.embedding_size or (min(256, hidden) if whole_words else min(64, hidden))
     dropout = {"word": 0.05, "input": 0.25, "hidden": 0.25, "output": 0.4, "weight": 0.25}
     if not whole_words:
-        dropout = {"word": 0.0, "input": 0.1, "hidden": 0.25, "output": 0.35, "weight": 0.15}
+        dropout = {"word": 0.0, "input": 0.0, "hidden": 0.25, "output": 0.35, "weight": 0.15}
     asked = {name: getattr(config, f"{name}_dropout") for name in dropout}
     return Plan(
         tokens=kind,

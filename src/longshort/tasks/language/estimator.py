@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from longshort.tasks.language.adaptation import choose_cache, choose_dynamic, gr
 from longshort.tasks.language.baselines import Baselines
 from longshort.tasks.language.config import LanguageConfig, Plan
 from longshort.tasks.language.evaluation import LanguageScores, score
-from longshort.tasks.language.generation import Text, generate_ids
+from longshort.tasks.language.generation import Text, Writer
 from longshort.tasks.language.material import PARTS, Material, joined, read_material
 from longshort.tasks.language.network import LanguageNetwork
 from longshort.tasks.language.sampling import Sampling
@@ -62,6 +63,11 @@ class Fitted:
     checks: Checks
     scores: LanguageScores | None = None
 
+    @cached_property
+    def writer(self) -> Writer:
+        """What draws texts from the network."""
+        return Writer(self.network)
+
     @property
     def passage(self) -> IntArray:
         """The first tokens that were held out, for the report."""
@@ -70,7 +76,7 @@ class Fitted:
     @property
     def before_passage(self) -> IntArray:
         """Tokens before the passage, at least one."""
-        return (self.validation if len(self.test) else self.training)[-scoring.OVERLAP :]
+        return self.training[-scoring.OVERLAP :]
 
 
 class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
@@ -122,7 +128,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
                 raise InputError("no test part was held out: give a text that the model has not learnt from")
             if not cache and not dynamic:
                 return fitted.scores
-            ids, characters, context = fitted.test, fitted.scores.characters, fitted.validation[-scoring.OVERLAP :]
+            ids, characters, context = fitted.test, fitted.scores.characters, fitted.before_passage
         else:
             text = joined(read_corpus(data, field=field))
             ids, characters, context = fitted.tokenizer.encode(text).ids, len(text), self._context
@@ -208,7 +214,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
         sampling, fitted = sampling or Sampling(), self.fitted
         start = self._prompt(prompt)
         texts = [Text(fitted.tokenizer, start.tolist(), sampling.stop) for _ in range(sampling.samples)]
-        for drawn in generate_ids(fitted.network, start.tolist(), sampling, fitted.tokenizer.unknown_id):
+        for drawn in fitted.writer.generate(start.tolist(), sampling, fitted.tokenizer.unknown_id):
             yield [text.add(token) for text, token in zip(texts, drawn, strict=True)]
             if all(text.ended for text in texts):
                 return
@@ -245,8 +251,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
         self._fitted = replace(self.fitted, order=baselines.counts.order)
         if len(material.test):
             progress.note(f"evaluating on {len(material.test):,} held-out tokens, beside {baselines.name}")
-            before = material.validation[-scoring.OVERLAP :]
-            scores = self._score(material.test, material.characters, baselines, before)
+            scores = self._score(material.test, material.characters, baselines, self.fitted.before_passage)
             self._fitted = replace(self.fitted, scores=scores)
 
     def _score(

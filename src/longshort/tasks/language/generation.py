@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from longshort.data.tokens import Tokenizer
@@ -14,35 +13,49 @@ from longshort.tasks.language.network import LanguageNetwork
 from longshort.tasks.language.sampling import Sampler, Sampling
 
 
-def generate_ids(
-    network: LanguageNetwork, prompt: Sequence[int], sampling: Sampling, forbidden: int | None
-) -> Iterator[list[int]]:
-    """The next token of every sample, again and again.
+class Writer:
+    """Draws tokens from a network in evaluation, whose weights it takes as they are now."""
 
-    Args:
-        network: in evaluation.
-        prompt: tokens to go on from, at least one.
-        sampling: how to draw.
-        forbidden: a token that is never drawn, or None.
-    """
-    seen = torch.tensor(list(prompt))
-    sampler = Sampler(sampling, forbidden, seen, network.dims.vocabulary_size)
-    count = sampling.samples
-    with torch.no_grad():
-        features, _, state = network(seen.unsqueeze(1))
-        logits = network.log_probabilities(features[-1]).expand(count, -1).clone()
-        streams: list[Any] = [
-            layer.stream(_expanded(part, count)) for layer, part in zip(network.recurrent, state, strict=True)
-        ]
-    for _ in range(sampling.length):
+    def __init__(self, network: LanguageNetwork) -> None:
+        self._network = network
+        # A product with few rows is several times faster where these weights stand the other way round, (E, V).
+        self._softmax: tuple[Tensor, Tensor] | None = None
+        if network.adaptive is None:
+            weight, bias = network.full_softmax
+            self._softmax = weight.detach().t().contiguous(), bias.detach()
+
+    def generate(self, prompt: Sequence[int], sampling: Sampling, forbidden: int | None) -> Iterator[list[int]]:
+        """The next token of every sample, again and again.
+
+        Args:
+            prompt: tokens to go on from, at least one.
+            sampling: how to draw.
+            forbidden: a token that is never drawn, or None.
+        """
+        network, count = self._network, sampling.samples
+        seen = torch.tensor(list(prompt))
+        sampler = Sampler(sampling, forbidden, seen, network.dims.vocabulary_size)
         with torch.no_grad():
-            drawn = sampler(logits)
-        yield drawn.tolist()
-        with torch.no_grad():
-            x = F.embedding(drawn, network.embedding.weight)
-            for stream in streams:
-                x = stream(x)
-            logits = network.log_probabilities(network.projection(x))
+            features, _, state = network(seen.unsqueeze(1))
+            logits = self._log_probabilities(features[-1]).expand(count, -1).clone()
+            streams: list[Any] = [
+                layer.stream(_expanded(part, count)) for layer, part in zip(network.recurrent, state, strict=True)
+            ]
+        for _ in range(sampling.length):
+            with torch.no_grad():
+                drawn = sampler(logits)
+            yield drawn.tolist()
+            with torch.no_grad():
+                x = network.embed(drawn)
+                for stream in streams:
+                    x = stream(x)
+                logits = self._log_probabilities(network.projection(x))
+
+    def _log_probabilities(self, features: Tensor) -> Tensor:
+        if self._softmax is None:
+            return self._network.log_probabilities(features)
+        weight, bias = self._softmax
+        return (features @ weight).add_(bias).log_softmax(-1)
 
 
 def _expanded(state: tuple[Tensor, ...], count: int) -> Tensor | tuple[Tensor, ...]:

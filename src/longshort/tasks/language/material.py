@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,10 @@ from longshort.tasks.language.config import LanguageConfig, Plan, make_plan
 IntArray = NDArray[np.int32]
 
 PARTS = ("training", "validation", "test")
+# The validation part comes from so many places of the text, so that nothing of its course is missing in what is learnt
+# from; from fewer where a stretch would be shorter than this many characters.
+STRETCHES = 10
+STRETCH = 1000
 # Fewer tokens than this cannot be learnt from or judged by.
 LEAST = {"training": 64, "validation": 16, "test": 16}
 
@@ -51,7 +55,7 @@ def read_material(
 
     Args:
         source, validation, test: as `longshort.data.read_corpus` takes them. Parts that are not given are cut from the
-            end of the source: first the validation, behind it the test.
+            source: the test from its end, the validation from several places before.
         config: settings.
         field: of JSON Lines, the field with the text.
 
@@ -63,11 +67,7 @@ def read_material(
     texts = {part: joined(corpus) for part, corpus in corpora.items()}
     kind: Any = config.tokens or choose_kind(len(texts["training"]))
     whole, name = texts["training"], corpora["training"].documents[0].name
-    shares = {part: getattr(config, part) for part in PARTS[1:] if part not in texts}
-    cuts = [round(len(whole) * (1 - sum(list(shares.values())[k:]))) for k in range(len(shares))]
-    cuts = [_boundary(whole, cut, kind) for cut in cuts]
-    pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
-    texts.update(zip(["training", *shares], pieces, strict=True))
+    texts.update(_cut(whole, kind, {part: getattr(config, part) for part in PARTS[1:] if part not in texts}))
     if not texts["training"].strip():
         raise InputError(f"{name}: nothing is left to learn from; give a longer text")
     tokenizer = Tokenizer.train([texts["training"]], kind, vocabulary_size=config.vocabulary_size)
@@ -101,6 +101,26 @@ def joined(corpus: Corpus) -> str:
     """All texts, each behind the line end of the one before it."""
     texts: Sequence[str] = [document.text for document in corpus.documents]
     return "".join(t if t.endswith("\n") or k == len(texts) - 1 else t + "\n" for k, t in enumerate(texts))
+
+
+def _cut(text: str, kind: str, shares: Mapping[str, float]) -> dict[str, str]:
+    """The parts of a text of which shares are asked, and what is left as the training part."""
+    parts, end = {}, len(text)
+    if "test" in shares:
+        end = _boundary(text, round(len(text) * (1 - shares["test"])), kind)
+        parts["test"] = text[end:]
+    pieces = []
+    last = 0
+    held = shares.get("validation", 0) * len(text)
+    count = int(np.clip(held // STRETCH, 1, STRETCHES)) if held else 0
+    for k in range(count):
+        middle = (k + 0.5) * end / count
+        begin, until = (_boundary(text, round(middle + side * held / count / 2), kind) for side in (-1, 1))
+        pieces.append((text[last:begin], text[begin:until]))
+        last = until
+    if pieces:
+        parts["validation"] = "".join(held_out for _, held_out in pieces)
+    return {"training": "".join(learnt for learnt, _ in pieces) + text[last:end], **parts}
 
 
 def _boundary(text: str, cut: int, kind: str) -> int:

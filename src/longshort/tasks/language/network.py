@@ -16,7 +16,7 @@ from longshort.nn import GRU, LSTM, RNN, linear_cross_entropy, locked_dropout
 from longshort.tasks.language.adaptive import AdaptiveSoftmax
 
 LAYERS: dict[str, Any] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
-# Embeddings begin this small, so that the first distributions over the vocabulary are nearly even.
+# Where the softmax has the embedding's weights, they begin this small, so that its first distributions are nearly even
 INITIAL = 0.1
 
 State = tuple[tuple[Tensor, ...], ...]
@@ -67,13 +67,14 @@ class LanguageNetwork(nn.Module):
         super().__init__()
         self.dims, self.dropout = dims, dropout
         self.embedding = nn.Embedding(dims.vocabulary_size, dims.embedding_size)
-        nn.init.uniform_(self.embedding.weight, -INITIAL, INITIAL)
         inputs = [dims.embedding_size, *[dims.hidden_size] * (dims.num_layers - 1)]
         more = {"forget_bias": 1.0} if cell == "lstm" else {}  # begins by remembering (Jozefowicz et al. 2015)
         self.layers = nn.ModuleList(
             LAYERS[cell](size, dims.hidden_size, weight_dropout=dropout.weights, **more) for size in inputs
         )
         own = not (dims.tied or dims.cutoffs)
+        if dims.tied and not dims.cutoffs:
+            nn.init.uniform_(self.embedding.weight, -INITIAL, INITIAL)
         self.projection = (
             nn.Identity()
             if own or dims.hidden_size == dims.embedding_size
@@ -97,7 +98,7 @@ class LanguageNetwork(nn.Module):
             What the softmax reads, (T, B, E), untied (T, B, H); the last layer's output before dropout, (T, B, H); the
             new state.
         """
-        x = locked_dropout(self._embed(ids), self.dropout.input, self.training)
+        x = locked_dropout(self.embed(ids), self.dropout.input, self.training)
         new = []
         for k, layer in enumerate(self.recurrent):
             if k:
@@ -112,7 +113,15 @@ class LanguageNetwork(nn.Module):
         flat, targets = features.flatten(0, -2), targets.flatten()
         if self.adaptive is not None:
             return self.adaptive.loss(flat, targets)
-        return linear_cross_entropy(flat, *self._full_softmax, targets)
+        return linear_cross_entropy(flat, *self.full_softmax, targets)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """What the first layer reads of tokens, (…, E); in training without some words of the vocabulary."""
+        x = F.embedding(ids, self.embedding.weight)
+        if self.training and self.dropout.words:
+            kept = torch.rand(self.dims.vocabulary_size, device=ids.device) >= self.dropout.words
+            x = x * (kept[ids] / (1 - self.dropout.words)).unsqueeze(-1)
+        return x
 
     @property
     def recurrent(self) -> list[Any]:
@@ -123,26 +132,16 @@ class LanguageNetwork(nn.Module):
         """Natural logarithm of the probability of every token, float32, (…, V), from features as for `loss`."""
         if self.adaptive is not None:
             return self.adaptive.log_probabilities(features)
-        weight, bias = self._full_softmax
-        if features.numel() == features.size(-1):  # one text, one step: five times faster than as a product of matrices
-            logits = torch.mv(weight, features.flatten()) + bias
-            return logits.float().log_softmax(-1).view(*features.shape[:-1], -1)
+        weight, bias = self.full_softmax
         return F.linear(features, weight, bias).float().log_softmax(-1)
 
     @property
-    def _full_softmax(self) -> tuple[Tensor, Tensor]:
+    def full_softmax(self) -> tuple[Tensor, Tensor]:
         """Weights, (V, E) or (V, H), and biases, (V,)."""
         if self.output is not None:
             return self.output.weight, self.output.bias
         assert self.bias is not None
         return self.embedding.weight, self.bias
-
-    def _embed(self, ids: Tensor) -> Tensor:
-        x = F.embedding(ids, self.embedding.weight)
-        if self.training and self.dropout.words:
-            kept = torch.rand(self.dims.vocabulary_size, device=ids.device) >= self.dropout.words
-            x = x * (kept[ids] / (1 - self.dropout.words)).unsqueeze(-1)
-        return x
 
 
 def _as_hx(state: tuple[Tensor, ...]) -> Any:

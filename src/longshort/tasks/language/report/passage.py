@@ -43,7 +43,7 @@ class Passage:
         stream = tokenizer.stream(before)
         with torch.no_grad():
             text = torch.from_numpy(np.concatenate([before, ids]).astype(np.int64)).unsqueeze(1)
-            x = network.embedding(text)
+            x = network.embed(text)
             for layer in network.recurrent[:-1]:
                 x, _ = layer(x)
             trace = network.recurrent[-1].trace(x)
