@@ -14,8 +14,10 @@ PUBLIC = {
         *("data", "nn", "ops"),
     ],
     "longshort.data": [
-        *("Columns", "Frequency", "Panel", "Series", "find_seasons", "read_future", "read_panel", "read_table"),
+        *("Columns", "Corpus", "Document", "Frequency", "Panel", "Sequences", "Series", "Texts", "find_seasons"),
+        *("read_corpus", "read_future", "read_labelled", "read_panel", "read_table"),
     ],
+    "longshort.study": ["GradientConfig", "GradientStudy", "study_gradients"],
     "longshort.tasks.classify": ["Classifier", "ClassifyConfig", "ClassifyScores"],
     "longshort.tasks.forecast": ["Backtest", "ForecastConfig", "Forecaster", "ForecastScores"],
     "longshort.training": [
@@ -86,7 +88,7 @@ def test_layers_point_down():
 
     root = Path(longshort.__file__).parent
     low = ("errors", "wording", "scores", "settings", "ops", "nn", "artifact", "data", "training", "estimator")
-    order = [*low, "report", "tasks", "cli", "__main__"]
+    order = [*low, "report", "tasks", "study", "cli", "__main__"]
     for path in root.rglob("*.py"):
         parts = path.relative_to(root).with_suffix("").parts
         if parts == ("__init__",):

@@ -215,7 +215,7 @@ class RunDirectory:
             if self.read_json(MANIFEST).get("format") == FORMAT:
                 return True
         with contextlib.suppress(InputError, TypeError):
-            return "task" in self.read_json(CONFIG)
+            return not {"task", "study"}.isdisjoint(self.read_json(CONFIG))
         return False
 
     def _remove(self) -> None:
