@@ -96,11 +96,11 @@ def _relative(gradients: Tensor) -> FloatArray:
 
 def _products(cell: str, weights: ops.Weights, x: Tensor, states: list[list[Tensor]]) -> FloatArray:
     """The largest singular value of ∂s_T / ∂s_(T-k), s all of the state, (T,)."""
-    fixed = ops.Weights(*(None if w is None else w.detach() for w in weights))
+    fixed = ops.Weights(*(w.detach() for w in weights if w is not None))
     size = states[0][0].size(-1)
 
     def step(state: Tensor, x_t: Tensor) -> Tensor:
-        parts = tuple(part.unsqueeze(0) for part in state.split(size))
+        parts = tuple(part.unsqueeze(0) for part in torch.split(state, size))
         found = reference.CELLS[cell].step(x_t.unsqueeze(0), parts, fixed, None)
         return torch.cat([getattr(found, name)[0] for name in reference.CELLS[cell].state])
 

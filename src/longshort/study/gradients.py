@@ -246,8 +246,8 @@ def _explosion(config: GradientConfig, gain: float) -> Explosion:
         torch.manual_seed(config.seed)
         network = _network("rnn-relu", config, start).double()
     drawn = task.sequences(np.random.default_rng(config.seed), config.lag, SEQUENCES)
-    task.loss(network(drawn.x.double()), drawn.targets).backward()
     weight = network.layer.weight_hh_l0
+    (weight.grad,) = torch.autograd.grad(task.loss(network(drawn.x.double()), drawn.targets), [weight])
     norm = float(weight.grad.norm())
     torch.nn.utils.clip_grad_norm_([weight], CLIP)
     return Explosion(gain, float(_begun(config, "rnn-relu", start).flow.hidden[-1]), norm, float(weight.grad.norm()))
