@@ -33,7 +33,7 @@ PARTS = {"training": "train", "validation": "valid", "test": "test"}
 def ptb_words(runs: Path, seeds: Sequence[int], **settings: Any) -> dict[str, Any]:
     """Mikolov's Penn Treebank: every line end is a token, <unk> is one too; perplexity per token."""
     data = {part: dataset_path(f"text/ptb.{name}.txt") for part, name in PARTS.items()}
-    return _fit(runs / "ptb-words", seeds, data, {"tokens": "words", "steps": 9500, **settings})
+    return _fit(runs / "ptb-words", seeds, data, {"tokens": "words", "steps": 10_800, **settings})
 
 
 def ptb_characters(runs: Path, seeds: Sequence[int], **settings: Any) -> dict[str, Any]:

@@ -70,6 +70,8 @@ def cell(row: Mapping[str, Any], metric: str) -> str:
     value = row.get(metric)
     if value is None or value != value:
         return ""
+    if metric in ("weights", "tokens/s") and value > 10:
+        return f"{value:,.0f}"
     if metric.startswith("coverage"):
         return f"{100 * value:.0f} %"
     digits = 0 if metric.startswith("seconds") and value > 10 else 1 if metric == "sMAPE" else 2 if value > 10 else 3

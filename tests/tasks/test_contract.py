@@ -102,7 +102,7 @@ CASES = (
         write=story,
         settings={"hidden_size": 8, "steps": 10, "batch_size": 4, "window": 16, "test": 0.2},
         options=("hidden_size", "steps"),
-        baseline="Kneser-Ney, order 4",
+        baseline="Kneser-Ney, order 3",
         training=("network",),
         files=("tokenizer.json", "text.safetensors"),
     ),

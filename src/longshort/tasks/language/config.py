@@ -158,7 +158,7 @@ def make_plan(
     small = training < 300_000
     hidden = config.hidden_size or ((256 if small else 608) if whole_words else (256 if small else 640))
     embedding = config.embedding_size or (min(256, hidden) if whole_words else min(64, hidden))
-    dropout = {"word": 0.05, "input": 0.25, "hidden": 0.25, "output": 0.4, "weight": 0.25}
+    dropout = {"word": 0.05, "input": 0.3, "hidden": 0.25, "output": 0.45, "weight": 0.3}
     if not whole_words:
         dropout = {"word": 0.0, "input": 0.0, "hidden": 0.25, "output": 0.35, "weight": 0.15}
     asked = {name: getattr(config, f"{name}_dropout") for name in dropout}
