@@ -65,7 +65,7 @@ def m4(seeds: Sequence[int], **settings: Any) -> dict[str, Any]:
         if not baselines:
             began = time.perf_counter()
             scores = model.evaluate(whole)
-            baselines = {k: {**v, "seconds": float("nan")} for k, v in scores.overall.items() if k != _name(model)}  # type: ignore[dict-item]
+            baselines = {k: dict(v) for k, v in scores.overall.items() if k != _name(model)}  # type: ignore[arg-type]
             baselines["AutoETS"] = {**baselines["AutoETS"], "seconds": time.perf_counter() - began}
             rows.append({**scores.overall[_name(model)], "seconds": took})
         else:

@@ -69,7 +69,7 @@ def _fit(runs: Path, seeds: Sequence[int], data: Mapping[str, Any], settings: di
         own = {k: v for k, v in learnt.scores.overall[model.name].items() if v is not None}
         rows.append({**own, "validation nats": valid, "weights": weights, "seconds": seconds})
         baselines = {name: row for name, row in learnt.scores.overall.items() if name != model.name}
-        print(f"seed {seed}:", {k: round(v, 4) for k, v in rows[-1].items()}, flush=True)
+        print(f"seed {seed}:", {k: round(v, 4) for k, v in rows[-1].items() if v is not None}, flush=True)
     return {model.name: spread(rows), **baselines}
 
 

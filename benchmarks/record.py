@@ -22,9 +22,9 @@ EstimatorT = TypeVar("EstimatorT", bound=Estimator[Any, Any, Any])
 
 
 def spread(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean and sample standard deviation over the seeds."""
+    """Mean and sample standard deviation over the seeds, of what is known of all of them."""
     result: dict[str, Any] = {"seeds": len(rows)}
-    for name in rows[0]:
+    for name in (name for name in rows[0] if all(row[name] is not None for row in rows)):
         values = [float(row[name]) for row in rows]
         result[name] = statistics.mean(values)
         if len(values) > 1:
@@ -38,16 +38,16 @@ def say(what: str, values: Mapping[str, Any]) -> None:
     print(f"{what}: {figures}", flush=True)
 
 
-def fitted(model: EstimatorT, run: Path, data: Any, **given: Any) -> tuple[EstimatorT, float]:
+def fitted(model: EstimatorT, run: Path, data: Any, **given: Any) -> tuple[EstimatorT, float | None]:
     """A model fitted into a run directory, and how many seconds that took.
 
-    A finished run is only read, an unfinished one is gone on with; how long these took is not known (NaN).
+    A finished run is only read, an unfinished one is gone on with; how long these took is not known (None).
     """
     if (run / MANIFEST).exists():
-        return type(model).load(run), float("nan")
+        return type(model).load(run), None
     began, fresh = time.perf_counter(), not run.exists()
     model.fit(data, run=run, resume=not fresh, progress=TerminalProgress(), **given)
-    return model, time.perf_counter() - began if fresh else float("nan")
+    return model, time.perf_counter() - began if fresh else None
 
 
 def main(description: str | None, name: str, parts: Mapping[str, Callable[..., dict[str, Any]]]) -> None:
@@ -66,4 +66,4 @@ def main(description: str | None, name: str, parts: Mapping[str, Callable[..., d
     if changed:
         return
     result = {"seeds": arguments.seeds, "threads": torch.get_num_threads(), "versions": versions(), "table": table}
-    (RESULTS / f"{name}-{arguments.part}.json").write_text(json.dumps(result, indent=2) + "\n")
+    (RESULTS / f"{name}-{arguments.part}.json").write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")

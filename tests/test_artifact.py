@@ -228,7 +228,7 @@ def test_a_folder_that_is_no_run(tmp_path):
 def test_an_unfinished_run_cannot_be_used(tmp_path):
     path = create(tmp_path / "run").path
     message = refusal(RunDirectory.open, path)
-    assert message == f"{path} is an unfinished run: go on with `longshort fit … -o {path} --resume`"
+    assert message == f"{path} is an unfinished run: go on with the command that began it and --resume"
 
 
 FILES = ("config.json", "metrics.json", "model.safetensors")

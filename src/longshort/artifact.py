@@ -128,7 +128,7 @@ class RunDirectory:
         present = run._entries(must_exist=True)
         if MANIFEST not in present:
             if CONFIG in present:
-                raise InputError(f"{path} is an unfinished run: go on with `longshort fit … -o {path} --resume`")
+                raise InputError(f"{path} is an unfinished run: go on with the command that began it and --resume")
             raise InputError(f"{path} is not a run directory: it has no {MANIFEST}")
         manifest = run.read_json(MANIFEST)
         ours = isinstance(manifest, dict) and manifest.get("format") == FORMAT

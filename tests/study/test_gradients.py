@@ -1,16 +1,26 @@
 """Gradient flow against products of Jacobians, finite differences and formulas; the study as a user meets it."""
 
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from longshort import InputError
+from longshort.artifact import to_json
+from longshort.nn import GRU, LSTM
 from longshort.study import study_gradients
+from longshort.study.dependencies import DEPENDENCIES
 from longshort.study.gradient_flow import gradient_flow
+from longshort.study.gradients import Explosion
 from longshort.study.network import CELLS, Start, make_layer
+from longshort.study.problem import DependencyProblem
+from longshort.study.report.gradients import render
+from longshort.tasks import load
 from longshort.training import Progress
+from longshort.training.problem import Turn
 
 
 def problem(cell, hidden=5, steps=12, batch=3, **start):
@@ -126,6 +136,8 @@ def study(tmp_path_factory):
 def test_what_a_study_leaves(study):
     found, run = study
     results = json.loads((run / "results.json").read_text())
+    with pytest.raises(InputError, match="holds a study, not a trained model: read its report"):
+        load(run)
     assert results == json.loads(json.dumps(found.to_json()))
     assert {path.name for path in run.iterdir()} == {"config.json", "results.json", "report.html", "manifest.json"}
     assert json.loads((run / "config.json").read_text())["settings"]["lag"] == 30
@@ -158,6 +170,54 @@ def test_what_everybody_knows_of_gradients(study):
         "Before any training, a tenth of the gradient still arrives 30 steps back in the LSTM, chrono 30, and 2 steps "
         "back in the RNN, ReLU, PyTorch's."
     )
+
+
+@pytest.mark.parametrize(("task", "metric"), [("adding", "Squared error"), ("copy", "Accuracy"), ("order", "Accuracy")])
+def test_every_task(task, metric, tmp_path):
+    found = study_gradients(task=task, lag=10, hidden_size=4, steps=2, run=tmp_path / "run", progress=Progress())
+    chosen = DEPENDENCIES[task]
+    test = chosen.sequences(np.random.default_rng([0, 2]), 10, 1_000)
+    assert [len(course.flow.hidden) for course in found.after] == [len(test.x)] * 4
+    for course in found.after:  # two steps teach nothing
+        assert course.score == pytest.approx(chosen.chance(10)[1], abs=2 if task == "adding" else 0.15)
+        assert np.isfinite(course.flow.hidden).all()
+    html = (tmp_path / "run" / "report.html").read_text()
+    assert f">{metric}<" in html
+    assert chosen.meaning in html
+    with pytest.raises(InputError, match="task must be one of adding, copy, order, recall, not 'add'"):
+        study_gradients(task="add")
+
+
+def test_the_lag_grows_by_the_same_factor_until_it_is_whole():
+    make = DependencyProblem(None, DEPENDENCIES["recall"], 1000, steps=100, batch_size=3, seed=0)
+    assert [make.lag_at(step) for step in (0, 30, 60, 99)] == [10, 100, 1000, 1000]
+    for step in (0, 30, 60):
+        batch = make.training_batch(Turn(step, 0, 1, np.random.default_rng(step)))
+        assert batch.x.shape == (make.lag_at(step) + 1, 3, 8)
+    short = DependencyProblem(None, DEPENDENCIES["adding"], 4, steps=100, batch_size=3, seed=0)
+    assert [short.lag_at(step) for step in (0, 50, 99)] == [4, 4, 4]
+    looks = make.validation_batches()
+    assert sum(batch.x.size(1) for batch in looks) == 512
+    assert all(torch.equal(a.x, b.x) for a, b in zip(looks, make.validation_batches(), strict=True))
+    assert not torch.equal(looks[0].x, looks[1].x)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [LSTM(3, 4, num_layers=2), GRU(3, 4, bidirectional=True), LSTM(3, 4, proj_size=2), LSTM(3, 4, peephole=True)],
+    ids=str,
+)
+def test_other_layers_are_refused(layer):
+    with pytest.raises(InputError, match="the gradient flow is that of one plain layer in one direction"):
+        gradient_flow(layer, torch.zeros(2, 1, 3), lambda h: h.sum())
+
+
+def test_numbers_beyond_all_bounds_are_null(study):
+    burst = replace(study[0], explosions=(Explosion(2.0, math.inf, math.nan, math.nan),))
+    assert json.loads(to_json(burst.to_json()))["explosions"] == [
+        {"gain": 2, "arriving": None, "norm": None, "clipped": None}
+    ]
+    assert render(burst).count("beyond all numbers") == 3
 
 
 def test_a_stopped_study_goes_on_to_the_same_numbers(study, tmp_path, monkeypatch):

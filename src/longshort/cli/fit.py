@@ -187,11 +187,8 @@ def run_fit(estimator: Estimator[Any, Any, Any], data: Any, output: Path, json: 
     from longshort.training import TerminalProgress
     from longshort.training.processes import is_main
 
-    try:
+    with options.resumable(output):
         estimator.fit(data, run=output, progress=TerminalProgress(), **given)
-    except KeyboardInterrupt:
-        typer.echo(f"stopped; the same command with --resume goes on from the last checkpoint in {output}", err=True)
-        raise typer.Exit(130) from None
     if not is_main():
         return
     scores = estimator.fitted.scores

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,6 +45,16 @@ def settings(pairs: Texts, **given: Any) -> dict[str, Any]:
         except ValueError:
             result[name.replace("-", "_")] = value
     return result
+
+
+@contextmanager
+def resumable(output: Path) -> Iterator[None]:
+    """What Ctrl-C comes to: one line that says how to go on, and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; the same command with --resume goes on from the last checkpoint in {output}", err=True)
+        raise typer.Exit(130) from None
 
 
 def hardware(accelerator: str, devices: str, precision: str, num_nodes: int) -> Hardware:

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from longshort.cli.options import AsJson, Output, Overwrite, Resume, Seed
+from longshort.cli import options
+from longshort.cli.options import AsJson, Output, Overwrite, Resume, Seed, Text
 
 app = typer.Typer(name="study", help="Experiments about networks, each with a report.", no_args_is_help=True)
 
 
+# Without it the name of a study would fall out of the command while there is one alone.
 @app.callback()
 def _root() -> None: ...
 
@@ -19,9 +21,10 @@ def _root() -> None: ...
 @app.command("gradients")
 def gradients(
     output: Output,
-    lag: Annotated[int, typer.Option(help="Steps between what must be remembered and the answer.")] = 100,
-    hidden_size: Annotated[int, typer.Option(help="Units of each network.")] = 64,
-    steps: Annotated[int, typer.Option(help="Optimiser steps of each training; 0 for none.")] = 1500,
+    task: Annotated[Text, typer.Option(help="recall, adding, copy or order.")] = None,
+    lag: Annotated[int | None, typer.Option(help="Steps over which something must be remembered.")] = None,
+    hidden_size: Annotated[int | None, typer.Option(help="Units of each network.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each training; 0 for none.")] = None,
     seed: Seed = 0,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -31,12 +34,10 @@ def gradients(
     from longshort.study import GradientConfig, study_gradients
     from longshort.training import TerminalProgress
 
-    config = GradientConfig(lag=lag, hidden_size=hidden_size, steps=steps, seed=seed)
-    try:
+    given = options.settings(None, task=task, lag=lag, hidden_size=hidden_size, steps=steps, seed=seed)
+    config = GradientConfig.from_dict(given)
+    with options.resumable(output):
         study = study_gradients(config, run=output, resume=resume, overwrite=overwrite, progress=TerminalProgress())
-    except KeyboardInterrupt:
-        typer.echo(f"stopped; the same command with --resume goes on from the last checkpoint in {output}", err=True)
-        raise typer.Exit(130) from None
     if json_:
         typer.echo(json.dumps(study.to_json(), indent=2, ensure_ascii=False))
         return

@@ -19,7 +19,7 @@ from torch import Tensor
 from longshort.errors import InputError
 
 
-class Sequences(NamedTuple):
+class Batch(NamedTuple):
     """Sequences and what should be answered.
 
     Attributes:
@@ -53,7 +53,7 @@ class Dependency(ABC):
     higher: ClassVar[bool] = True
     least: ClassVar[int] = 1
 
-    def sequences(self, rng: np.random.Generator, lag: int, count: int) -> Sequences:
+    def sequences(self, rng: np.random.Generator, lag: int, count: int) -> Batch:
         """Draw sequences.
 
         Raises:
@@ -62,7 +62,7 @@ class Dependency(ABC):
         if lag < self.least:
             raise InputError(f"{self.name}: the lag must be at least {self.least}, not {lag}")
         x, targets = self._draw(rng, lag, count)
-        return Sequences(torch.from_numpy(x.astype(np.float32)), torch.from_numpy(targets))
+        return Batch(torch.from_numpy(x.astype(np.float32)), torch.from_numpy(targets))
 
     @abstractmethod
     def _draw(self, rng: np.random.Generator, lag: int, count: int) -> tuple[NDArray[np.generic], NDArray[np.generic]]:

@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longshort import ops
+from longshort.errors import InputError
 from longshort.ops import reference
+from longshort.report.gates import KEEPERS
 
 FloatArray = NDArray[np.float64]
 
-# Sequences whose Jacobians are multiplied: each has one of all its units for every step.
+MEASURED = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+# So many sequences have the Jacobians of all their steps multiplied: all units by all units each.
 JACOBIANS = 4
 
 
@@ -32,8 +35,8 @@ class GradientFlow:
         memory: of the gradient of an LSTM's c, (T,), or None.
         direct: what the path through c alone lets through: the gradient of c at the loss times all forget gates since,
             f ⊙ f ⊙ …; for a GRU of h and its update gates z; (T,), or None for a plain RNN, which has no such path.
-        largest: the most that any gradient could keep: the largest singular value of the product of the Jacobians of
-            the whole state, (T,).
+        largest: the most that a gradient of the whole state could keep: the largest singular value of the product of
+            its Jacobians, over the first four sequences, (T,).
     """
 
     hidden: FloatArray
@@ -41,16 +44,27 @@ class GradientFlow:
     direct: FloatArray | None
     largest: FloatArray
 
+    @property
+    def state(self) -> FloatArray:
+        """Of the gradient of what the cell carries on: of c, or of h where there is no c."""
+        return self.hidden if self.memory is None else self.memory
+
 
 def gradient_flow(layer: Any, x: Tensor, loss: Callable[[Tensor], Tensor]) -> GradientFlow:
     """Send the gradient of a loss back through a layer.
 
     Args:
-        layer: of `longshort.nn`, one layer in one direction without a projection.
+        layer: of `longshort.nn`: a plain RNN, a GRU or an LSTM, one layer in one direction, without what varies them.
         x: what it reads, (T, B, I); computed in float64.
         loss: of the last h, (B, H): a number, the sum of one for each sequence.
+
+    Raises:
+        InputError: another layer.
     """
-    cell, weights = layer.cell, _weights(layer)
+    cell = layer.cell
+    if cell not in MEASURED or layer.num_layers > 1 or layer.bidirectional or layer.proj_size or not layer.bias:
+        raise InputError(f"the gradient flow is that of one plain layer in one direction with biases, not of {layer}")
+    weights = _weights(layer)
     x = x.detach().double()
     values, state = [], reference.initial_state(cell, x, weights)
     for x_t in x:
@@ -61,10 +75,9 @@ def gradient_flow(layer: Any, x: Tensor, loss: Callable[[Tensor], Tensor]) -> Gr
     leaves = [part for parts in states for part in parts]
     gradients = torch.autograd.grad(loss(values[-1].h), leaves)
     by_part = [torch.stack(gradients[k * len(x) : (k + 1) * len(x)]) for k in range(len(states))]
-    keeper = {"lstm": "f", "gru": "z"}.get(cell)
     direct = None
-    if keeper is not None:
-        gates = torch.stack([getattr(found, keeper) for found in values]).detach()
+    if cell in KEEPERS:
+        gates = torch.stack([getattr(found, KEEPERS[cell]) for found in values]).detach()
         # What stands k steps back was multiplied by the gates of the k steps since.
         since = torch.cat([torch.ones_like(gates[:1]), gates.flip(0)[:-1].cumprod(0)])
         direct = _relative(by_part[-1][-1] * since)

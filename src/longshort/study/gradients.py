@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from longshort.artifact import RunDirectory, versions
 from longshort.settings import Settings
-from longshort.study.dependencies import DEPENDENCIES
+from longshort.study.dependencies import DEPENDENCIES, Dependency
 from longshort.study.gradient_flow import GradientFlow, gradient_flow
 from longshort.study.network import NAMES, Start, StudyNetwork, make_layer
 from longshort.study.problem import DependencyProblem
@@ -35,20 +36,29 @@ class GradientConfig(Settings):
     """Settings of a study of gradients.
 
     Attributes:
-        lag: steps between the symbol that is to be remembered and the answer (delayed recall).
+        task: a name in `DEPENDENCIES`: what the sequences are, and what is trained.
+        lag: steps over which something must be remembered.
         hidden_size: units of each network.
         steps: optimiser steps of each training; 0 for none.
         seed: of sequences and weights.
     """
 
+    task: str = "recall"
     lag: int = 100
     hidden_size: int = 64
     steps: int = 1500
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self._whole("lag", "hidden_size", least=2)
+        self._one_of("task", tuple(DEPENDENCIES))
+        self._whole("lag", least=max(2, self.dependency.least))
+        self._whole("hidden_size", least=2)
         self._whole("steps", "seed", least=0)
+
+    @property
+    def dependency(self) -> Dependency:
+        """The task itself."""
+        return DEPENDENCIES[self.task]
 
 
 @dataclass(frozen=True)
@@ -58,13 +68,13 @@ class Course:
     Attributes:
         cell: its name.
         start: what the layer began with.
-        accuracy: on the task after training; None before.
+        score: on 1,000 sequences of the task after training, in its metric; None before.
         flow: the norms.
     """
 
     cell: str
     start: str
-    accuracy: float | None
+    score: float | None
     flow: GradientFlow
 
     @property
@@ -96,7 +106,7 @@ class GradientStudy:
 
     Attributes:
         config: settings.
-        before, after: networks as they begin, and trained on delayed recall.
+        before, after: networks as they begin, and trained on the task.
         explosions: of RNNs with ReLU, by gain.
     """
 
@@ -116,11 +126,11 @@ class GradientStudy:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As results.json holds it; norms of 0 and infinite ones stay numbers or become null."""
+        """As results.json holds it; a number that is not finite becomes null."""
         return {
             "before": [_course(course) for course in self.before],
             "after": [_course(course) for course in self.after],
-            "explosions": [asdict(explosion) for explosion in self.explosions],
+            "explosions": [{name: _finite(v) for name, v in vars(explosion).items()} for explosion in self.explosions],
             "verdict": self.verdict,
         }
 
@@ -164,7 +174,7 @@ def study_gradients(
 
 
 def _study(config: GradientConfig, checkpoints: Path, progress: Progress) -> GradientStudy:
-    progress.note(f"{config.hidden_size} units, {config.lag} steps; gradients of {SEQUENCES} sequences")
+    progress.note(f"task: {config.dependency.meaning}; lag {config.lag}, {config.hidden_size} units")
     starts: dict[str, Sequence[Start]] = {
         "rnn": (Start(), Start(orthogonal=True)),
         "rnn-relu": (Start(), Start(orthogonal=True)),
@@ -186,7 +196,7 @@ def _study(config: GradientConfig, checkpoints: Path, progress: Progress) -> Gra
 
 
 def _begun(config: GradientConfig, cell: str, start: Start) -> Course:
-    task = DEPENDENCIES["recall"]
+    task = config.dependency
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         layer = make_layer(cell, task.inputs, config.hidden_size, start)
@@ -197,13 +207,11 @@ def _begun(config: GradientConfig, cell: str, start: Start) -> Course:
 
 
 def _trained(config: GradientConfig, cell: str, start: Start, checkpoints: Path, progress: Progress) -> Course:
-    task = DEPENDENCIES["recall"]
+    task = config.dependency
 
     def make() -> DependencyProblem:
         network = _network(cell, config, start)
-        return DependencyProblem(
-            network, task, config.lag, steps=config.steps, batch_size=BATCH, curriculum=True, seed=config.seed
-        )
+        return DependencyProblem(network, task, config.lag, steps=config.steps, batch_size=BATCH, seed=config.seed)
 
     network, _ = train_member(
         make,
@@ -225,23 +233,23 @@ def _trained(config: GradientConfig, cell: str, start: Start, checkpoints: Path,
     assert isinstance(network, StudyNetwork)
     test = task.sequences(np.random.default_rng([config.seed, 2]), config.lag, 1_000)
     with torch.no_grad():
-        accuracy = task.score(network(test.x), test.targets)
+        score = task.score(network(test.x), test.targets)
     weight, bias = (p.detach().double() for p in network.readout.parameters())
-    few = test.targets[:SEQUENCES]
+    last = (test.targets[-1] if task.every_step else test.targets)[:SEQUENCES]
 
-    def loss(h: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.cross_entropy(h @ weight.t() + bias, few, reduction="sum")
+    def loss(h: Tensor) -> Tensor:
+        return len(h) * task.loss(h @ weight.t() + bias, last)
 
-    return Course(cell, str(start), accuracy, gradient_flow(network.layer, test.x[:, :SEQUENCES], loss))
+    return Course(cell, str(start), score, gradient_flow(network.layer, test.x[:, :SEQUENCES], loss))
 
 
 def _network(cell: str, config: GradientConfig, start: Start) -> StudyNetwork:
-    task = DEPENDENCIES["recall"]
-    return StudyNetwork(cell, task.inputs, config.hidden_size, task.outputs, every_step=False, start=start)
+    task = config.dependency
+    return StudyNetwork(cell, task.inputs, config.hidden_size, task.outputs, every_step=task.every_step, start=start)
 
 
 def _explosion(config: GradientConfig, gain: float) -> Explosion:
-    task, start = DEPENDENCIES["recall"], Start(orthogonal=True, gain=gain)
+    task, start = config.dependency, Start(orthogonal=True, gain=gain)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = _network("rnn-relu", config, start).double()
@@ -255,14 +263,14 @@ def _explosion(config: GradientConfig, gain: float) -> Explosion:
 
 def _reach(flow: GradientFlow) -> int:
     """How many steps back a tenth of the gradient of c, or of h where there is no c, still arrives."""
-    norms = flow.hidden if flow.memory is None else flow.memory
-    gone = np.flatnonzero(~(norms >= 0.1))
-    return int(gone[0] if len(gone) else len(norms)) - 1
+    gone = np.flatnonzero(~(flow.state >= 0.1))
+    return int(gone[0] if len(gone) else len(flow.state)) - 1
 
 
 def _course(course: Course) -> dict[str, Any]:
-    def listed(norms: Any) -> list[float | None] | None:
-        return None if norms is None else [float(v) if np.isfinite(v) else None for v in norms]
+    flow = {name: None if norms is None else [_finite(v) for v in norms] for name, norms in vars(course.flow).items()}
+    return {"cell": course.cell, "start": course.start, "score": course.score, **flow}
 
-    flow = {name: listed(norms) for name, norms in vars(course.flow).items()}
-    return {"cell": course.cell, "start": course.start, "accuracy": course.accuracy, **flow}
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -51,7 +51,12 @@ class Start:
 
 
 def make_layer(cell: str, inputs: int, hidden_size: int, start: Start = Start()) -> Any:
-    """A recurrent layer of `longshort.nn`.
+    """A recurrent layer of `longshort.nn`, with the global random numbers.
+
+    Args:
+        cell: a name in `CELLS`.
+        inputs, hidden_size: numbers of a step, units.
+        start: what it begins with.
 
     Raises:
         InputError: there is no such cell, or it has no forget gate to begin with.
@@ -86,12 +91,12 @@ class StudyNetwork(nn.Module):
         self, cell: str, inputs: int, hidden_size: int, outputs: int, *, every_step: bool, start: Start = Start()
     ) -> None:
         super().__init__()
-        self.cell, self.every_step = cell, every_step
+        self.every_step = every_step
         self.layer = make_layer(cell, inputs, hidden_size, start)
         self.readout = nn.Linear(hidden_size, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Answers to sequences x (T, B, I)."""
+        """Answers to sequences x (T, B, I), (T, B, O) or (B, O)."""
         y, _ = self.layer(x)
         answers: Tensor = self.readout(y if self.every_step else y[-1])
         return answers

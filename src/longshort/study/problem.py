@@ -7,27 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from longshort.study.dependencies import Dependency, Sequences
+from longshort.study.dependencies import Batch, Dependency
 from longshort.study.network import StudyNetwork
 from longshort.training.problem import Problem, Turn
 
 # Sequences that a look at the validation reads, and so many at once; no training step sees them.
 VALIDATION = 512
 VALIDATION_BATCH = 128
-# With a curriculum the lag grows from this one to the full one, over this share of the steps.
+# The lag grows from this one to the full one, over this share of the steps.
 SHORTEST = 10
 GROWING = 0.6
 
 
-class DependencyProblem(Problem[Sequences]):
-    """One of the tasks of `DEPENDENCIES`.
+class DependencyProblem(Problem[Batch]):
+    """One of the tasks of `DEPENDENCIES`, short lags first; the validation has the full lag from the beginning.
 
     Args:
         network: to train.
         task: what to learn.
         lag: steps over which something must be remembered.
         steps, batch_size: of the training.
-        curriculum: whether short lags come first; the validation has the full lag all the same.
         seed: of the validation sequences.
     """
 
@@ -39,28 +38,28 @@ class DependencyProblem(Problem[Sequences]):
         *,
         steps: int,
         batch_size: int,
-        curriculum: bool,
         seed: int,
     ) -> None:
         self.network: nn.Module = network
         self.task, self.lag, self.steps = task, lag, steps
-        self.batch_size, self.curriculum, self.seed = batch_size, curriculum, seed
+        self.batch_size, self.seed = batch_size, seed
 
     def lag_at(self, step: int) -> int:
         """The lag of a training step: each is longer than the last by the same factor."""
         first = max(self.task.least, min(SHORTEST, self.lag))
         done = min(1.0, step / (GROWING * self.steps))
-        return round(first * (self.lag / first) ** done) if self.curriculum else self.lag
+        growth: float = (self.lag / first) ** done
+        return round(first * growth)
 
-    def training_batch(self, turn: Turn) -> Sequences:
+    def training_batch(self, turn: Turn) -> Batch:
         """New sequences."""
         return self.task.sequences(turn.rng, self.lag_at(turn.step), self.batch_size)
 
-    def validation_batches(self) -> Sequence[Sequences]:
+    def validation_batches(self) -> Sequence[Batch]:
         """The same sequences for every network of a study."""
         rng = np.random.default_rng([self.seed, self.lag, 1])
         return [self.task.sequences(rng, self.lag, VALIDATION_BATCH) for _ in range(VALIDATION // VALIDATION_BATCH)]
 
-    def loss(self, network: nn.Module, batch: Sequences) -> tuple[Tensor, int]:
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, int]:
         """The task's mean loss, and the number of answers."""
         return self.task.loss(network(batch.x), batch.targets), batch.targets.numel()

@@ -24,6 +24,8 @@ def load(path: str | Path) -> Any:
         InputError: it is not a finished run, not as it was written, or of a task that this longshort does not know.
     """
     settings = RunDirectory.open(path).read_json(CONFIG)
+    if isinstance(settings, dict) and "study" in settings:
+        raise InputError(f"{path} holds a study, not a trained model: read its report.html and results.json")
     task = settings.get("task") if isinstance(settings, dict) else None
     if task not in ESTIMATORS:
         known = ", ".join(ESTIMATORS)

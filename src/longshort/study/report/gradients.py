@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from longshort.report import RIVALS, Html, Section, Spec, figure, page, plain, table, values
-from longshort.wording import percent
+from longshort.study.network import NAMES
+from longshort.wording import listed, number, percent
 
 if TYPE_CHECKING:
+    from longshort.study.dependencies import Dependency
     from longshort.study.gradients import Course, GradientStudy
 
 COLOURS = {"lstm": "var(--ours)", "gru": RIVALS[0]["color"], "rnn": RIVALS[1]["color"], "rnn-relu": RIVALS[2]["color"]}
@@ -31,8 +33,8 @@ def render(study: GradientStudy) -> str:
             "To learn that something long ago mattered, a network must hear of it: the gradient of the loss must reach "
             "the state of that step. On its way back it passes through the Jacobian of every step in between, and a "
             "product of many matrices either vanishes, explodes, or is kept in balance by construction.",
-            f"{config.hidden_size} units, sequences of {config.lag + 1} steps, a loss at the last one. Norms are "
-            "relative to that at the loss, geometric means over the sequences.",
+            f"The task: {config.dependency.meaning}, over a lag of {config.lag} steps; {config.hidden_size} units. The "
+            "loss is at the last step; norms are relative to that there, geometric means over the sequences. One seed.",
         ],
         sections=sections,
     )
@@ -51,8 +53,8 @@ def _before(study: GradientStudy) -> Section:
                 },
                 alt="Line chart of gradient norms against the distance from the loss; numbers are in the table below.",
                 caption="Norm of the gradient of a loss by the number of steps back, logarithmic. The most that could "
-                "arrive is the largest singular value of the product of all Jacobians in between: no gradient can keep "
-                "more of itself.",
+                "arrive is the largest singular value of the product of all Jacobians of the state in between: in no "
+                "direction is more of a gradient kept.",
                 height=460,
             ),
             _numbers(study.before),
@@ -61,19 +63,20 @@ def _before(study: GradientStudy) -> Section:
 
 
 def _after(study: GradientStudy) -> Section:
-    best = max(study.after, key=lambda course: course.accuracy or 0.0)
+    task, lag = study.config.dependency, study.config.lag
+    said = listed([f"{NAMES[course.cell]} {_score(task, course.score)}" for course in study.after])
     return Section(
         "After training",
-        f"All were trained for {study.config.steps:,} steps to tell the symbol that was shown "
-        f"{study.config.lag} steps before; the {best.name} tells it best, {percent(best.accuracy)}.",
+        f"After {study.config.steps:,} steps of training on the task: {task.metric} {said}; by chance "
+        f"{_score(task, task.chance(lag)[1])}.",
         [
             figure(
-                {"data": _curves(study.after, "state")["data"], "layout": _curves(study.after, "state")["layout"]},
+                _curves(study.after, "state"),
                 alt="Line chart of gradient norms against the distance from the loss, after training.",
                 caption="A network that has learnt to remember lets the gradient through to the step it remembers.",
                 height=400,
             ),
-            _numbers(study.after),
+            _numbers(study.after, task),
         ],
     )
 
@@ -85,12 +88,11 @@ def _carousel(study: GradientStudy) -> Section:
     for course in shown:
         flow = course.flow
         keeper = "forget gates" if course.cell == "lstm" else "update gates"
-        state = flow.hidden if flow.memory is None else flow.memory
         assert flow.direct is not None
-        name = course.name + (", trained" if course.accuracy is not None else "")
+        name = course.name + (", trained" if course.score is not None else "")
         variants[name] = _chart(
             [
-                _line("all paths", state, {"color": COLOURS[course.cell], "width": 2.5}),
+                _line("all paths", flow.state, {"color": COLOURS[course.cell], "width": 2.5}),
                 _line(f"product of the {keeper}", flow.direct, {"color": "var(--truth)", "width": 1.6, "dash": "dot"}),
             ]
         )
@@ -129,17 +131,13 @@ def _explosions(study: GradientStudy) -> Section:
     )
 
 
-def _curves(courses: Sequence[Course], what: str) -> Spec:
+def _curves(courses: Sequence[Course], what: Literal["state", "hidden", "largest"]) -> Spec:
     seen: dict[str, int] = {}
     data = []
     for course in courses:
-        flow = course.flow
-        norms = {"hidden": flow.hidden, "largest": flow.largest}.get(
-            what, flow.hidden if flow.memory is None else flow.memory
-        )
         seen[course.cell] = seen.get(course.cell, -1) + 1
         line = {"color": COLOURS[course.cell], "width": 2, "dash": DASHES[seen[course.cell] % len(DASHES)]}
-        data.append(_line(course.name, norms, line))
+        data.append(_line(course.name, getattr(course.flow, what), line))
     return _chart(data)
 
 
@@ -165,18 +163,19 @@ def _line(name: str, norms: np.ndarray, line: Spec) -> Spec:
     }
 
 
-def _numbers(courses: Sequence[Course]) -> Html:
+def _numbers(courses: Sequence[Course], task: Dependency | None = None) -> Html:
     last = len(courses[0].flow.hidden) - 1
     places = sorted({min(k, last) for k in (1, 10, last // 2, last)})
-    trained = courses[0].accuracy is not None
     rows = []
     for course in courses:
-        flow = course.flow
-        state = flow.hidden if flow.memory is None else flow.memory
-        accuracy = [percent(course.accuracy)] if trained else []
-        rows.append([course.name, *accuracy, *(_written(float(state[k])) for k in places)])
-    head = ["Network", *(["Right answers"] if trained else []), *(f"{k} back" for k in places)]
+        score = [_score(task, course.score)] if task else []
+        rows.append([course.name, *score, *(_written(float(course.flow.state[k])) for k in places)])
+    head = ["Network", *([task.metric.capitalize()] if task else []), *(f"{k} back" for k in places)]
     return table(head, rows, caption="What is left of the gradient of c, or of h where there is no c")
+
+
+def _score(task: Dependency, value: float | None) -> str:
+    return percent(value) if task.higher else number(value)
 
 
 def _written(value: float) -> str:

@@ -16,7 +16,7 @@ from longshort.nn import GRU, LSTM, RNN, linear_cross_entropy, locked_dropout
 from longshort.tasks.language.adaptive import AdaptiveSoftmax
 
 LAYERS: dict[str, Any] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
-# Where the softmax has the embedding's weights, they begin this small, so that its first distributions are nearly even
+# Weights that are both embedding and softmax begin this small, so that the first distributions are nearly even.
 INITIAL = 0.1
 
 State = tuple[tuple[Tensor, ...], ...]
