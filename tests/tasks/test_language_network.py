@@ -86,6 +86,12 @@ def test_dropout_is_where_it_says(kind, place):
         assert torch.equal(zeros, zeros[:1].expand_as(zeros))
 
 
+def test_what_the_layers_read_begins_at_the_size_of_one_but_not_where_the_softmax_shares_it():
+    assert network(vocabulary=500, embedding=16, tied=False).embedding.weight.std().item() == pytest.approx(1, abs=0.05)
+    shared = network(vocabulary=500, embedding=16).embedding.weight.abs().max().item()
+    assert 0.09 < shared <= 0.1
+
+
 def test_word_dropout_leaves_out_whole_words():
     torch.manual_seed(1)
     net = network(words=0.5, embedding=20).train()
