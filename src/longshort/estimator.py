@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from abc import ABC, abstractmethod
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from typing_extensions import Self
 
@@ -16,6 +17,9 @@ from longshort.scores import Scores
 from longshort.settings import Settings
 from longshort.training import Check, Hardware, Progress, default_progress
 from longshort.training.processes import is_main
+
+if TYPE_CHECKING:
+    from torch import nn
 
 METRICS = "metrics.json"
 
@@ -35,8 +39,31 @@ class Learnt(Protocol):
     def scores(self) -> Scores | None:
         """Scores of the held-out test split beside the baselines; None where none was held out."""
 
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """All members, in evaluation."""
+
 
 FittedT = TypeVar("FittedT", bound=Learnt)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one training came to, for comparisons of settings.
+
+    Attributes:
+        validation: the lowest validation loss, its mean over the members.
+        step: optimiser steps to it, of the member that took the most.
+        weights: trained numbers of all members.
+        checks: of every member, its looks at the validation split.
+        seconds: that this training took here, what an earlier try of it did left out.
+    """
+
+    validation: float
+    step: int
+    weights: int
+    checks: Checks
+    seconds: float
 
 
 class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
@@ -121,6 +148,39 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
         self._test(material, progress)
         self._write_run(directory)
         return self
+
+    def trial(
+        self,
+        data: Any,
+        *,
+        checkpoints: str | Path,
+        hardware: Hardware | None = None,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> Trial:
+        """Train as `fit` does, but keep nothing of it and leave the test split alone: settings are compared so.
+
+        Args:
+            data, hardware, progress, options: as `fit` takes them.
+            checkpoints: folder for what a resumption needs; a training that is finished in it is only read.
+
+        Raises:
+            InputError: the data cannot be used, or there is no validation split.
+        """
+        began = time.perf_counter()
+        material = self._read(data, **options)
+        hardware = (hardware or Hardware(precision="auto")).resolved(self.half)
+        learnt = self._train(material, Path(checkpoints), hardware, progress or Progress())
+        best = [
+            min(((c.validation, c.step) for c in looks if c.validation is not None), default=None)
+            for looks in learnt.checks
+        ]
+        if not best or None in best:
+            raise InputError("there is no validation split to compare settings by: hold one out")
+        losses, steps = zip(*(b for b in best if b), strict=True)
+        weights = sum(p.numel() for network in learnt.networks for p in network.parameters())
+        seconds = time.perf_counter() - began
+        return Trial(sum(losses) / len(losses), max(steps), weights, learnt.checks, seconds)
 
     @abstractmethod
     def evaluate(self, data: Any = None) -> Scores:

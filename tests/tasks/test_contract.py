@@ -215,6 +215,25 @@ def test_seeds_decide(case, data, fitted):
     assert not other.predict().equals(fitted.predict())
 
 
+def test_a_trial_is_the_training_of_fit_and_leaves_the_estimator_as_it_was(case, data, fitted, tmp_path):
+    model = estimator(case)
+    trial = model.trial(data, checkpoints=tmp_path / "trial", **case.columns)
+    assert trial.checks == fitted.fitted.checks
+    best = [min((c.validation, c.step) for c in looks) for looks in trial.checks]
+    assert trial.validation == pytest.approx(np.mean([loss for loss, _ in best]), rel=1e-12)
+    assert trial.step == max(step for _, step in best)
+    assert trial.weights == sum(p.numel() for network in fitted.fitted.networks for p in network.parameters())
+    again = estimator(case).trial(data, checkpoints=tmp_path / "trial", progress=NoTraining(), **case.columns)
+    assert again.checks == trial.checks
+    with pytest.raises(LongshortError, match="not fitted"):
+        model.evaluate()
+
+
+class NoTraining(Progress):
+    def training(self, title, steps):
+        raise AssertionError("what is finished is trained again")
+
+
 def test_the_files_of_a_run(case, run):
     assert {p.name for p in run.iterdir()} == {*EVERY_RUN, *case.files}
     manifest = json.loads((run / "manifest.json").read_bytes())

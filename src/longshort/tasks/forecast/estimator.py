@@ -18,6 +18,7 @@ from longshort.tasks.forecast import history
 from longshort.tasks.forecast.config import ForecastConfig, Plan, make_plan
 from longshort.tasks.forecast.evaluation import Backtest, ForecastScores, score
 from longshort.tasks.forecast.model import ForecastModel
+from longshort.tasks.forecast.network import ForecastNetwork
 from longshort.training import Hardware, Progress
 
 BASELINES = ("Naive", "SeasonalNaive", "AutoETS")
@@ -51,6 +52,11 @@ class Fitted:
     checks: Checks
     scores: ForecastScores | None = None
     forecasts: pl.DataFrame | None = None
+
+    @property
+    def networks(self) -> tuple[ForecastNetwork, ...]:
+        """All members, in evaluation."""
+        return self.model.networks
 
 
 class Forecaster(Estimator[ForecastConfig, Material, Fitted]):

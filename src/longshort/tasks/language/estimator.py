@@ -63,6 +63,11 @@ class Fitted:
     checks: Checks
     scores: LanguageScores | None = None
 
+    @property
+    def networks(self) -> tuple[LanguageNetwork, ...]:
+        """The one there is, in evaluation."""
+        return (self.network,)
+
     @cached_property
     def writer(self) -> Writer:
         """What draws texts from the network."""
