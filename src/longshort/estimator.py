@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -64,6 +65,19 @@ class Trial:
     weights: int
     checks: Checks
     seconds: float
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the networks are that `fit` would train.
+
+    Attributes:
+        hidden_size: units of a recurrent layer.
+        weights: trained numbers of all members.
+    """
+
+    hidden_size: int
+    weights: int
 
 
 class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
@@ -182,6 +196,23 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
         seconds = time.perf_counter() - began
         return Trial(sum(losses) / len(losses), max(steps), weights, learnt.checks, seconds)
 
+    def size(self, data: Any, **options: Any) -> Size:
+        """How large the networks are that `fit` would train on this data, without any training.
+
+        Args:
+            data, options: as `fit` takes them.
+
+        Raises:
+            InputError: the data cannot be used.
+        """
+        import torch
+
+        material = self._read(data, **options)
+        with torch.random.fork_rng(devices=[]):  # the caller's random numbers are none of our business
+            weights = sum(p.numel() for network in self._untrained(material) for p in network.parameters())
+        planned = {**self.config.to_dict(), **self._describe(material)["plan"]}
+        return Size(planned["hidden_size"], weights)
+
     @abstractmethod
     def evaluate(self, data: Any = None) -> Scores:
         """Score beside the baselines: on new data, or what `fit` held out if None."""
@@ -264,6 +295,10 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
     @abstractmethod
     def _describe(self, material: DataT) -> dict[str, Any]:
         """What config.json says of the material, `plan` and `data` among it: a resumed run must have the same."""
+
+    def _untrained(self, material: DataT) -> Sequence[nn.Module]:
+        """The networks that `_train` would begin with. A task overrides it."""
+        raise InputError(f"the task {self.task!r} cannot tell the size of its networks yet: fit them one by one")
 
     @abstractmethod
     def _train(self, material: DataT, checkpoints: Path, hardware: Hardware, progress: Progress) -> FittedT:

@@ -229,6 +229,13 @@ def test_a_trial_is_the_training_of_fit_and_leaves_the_estimator_as_it_was(case,
         model.evaluate()
 
 
+def test_the_size_is_that_of_the_networks_that_are_trained(case, data, fitted):
+    size = estimator(case).size(data, **case.columns)
+    assert size.weights == sum(p.numel() for network in fitted.fitted.networks for p in network.parameters())
+    assert size.hidden_size == 8
+    assert estimator(case, hidden_size=9).size(data, **case.columns).weights > size.weights
+
+
 class NoTraining(Progress):
     def training(self, title, steps):
         raise AssertionError("what is finished is trained again")

@@ -149,6 +149,11 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
     def _describe(self, material: Material) -> dict[str, Any]:
         return {"plan": material.plan.to_dict(), "data": material.data}
 
+    def _untrained(self, material: Material) -> list[ClassifyNetwork]:
+        from longshort.tasks.classify.training import make_network
+
+        return [make_network(self.config, material.plan) for _ in range(material.plan.members)]
+
     def _train(self, material: Material, checkpoints: Path, hardware: Hardware, progress: Progress) -> Fitted:
         from longshort.tasks.classify.training import train_networks
 

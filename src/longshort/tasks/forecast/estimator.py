@@ -176,6 +176,11 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
     def _describe(self, material: Material) -> dict[str, Any]:
         return {"plan": material.plan.to_dict(), "data": history.fingerprint(material.panel)}
 
+    def _untrained(self, material: Material) -> list[ForecastNetwork]:
+        from longshort.tasks.forecast.training import untrained
+
+        return untrained(material.panel, material.plan, self.config)
+
     def _train(self, material: Material, checkpoints: Path, hardware: Hardware, progress: Progress) -> Fitted:
         from longshort.tasks.forecast.training import train_model
 

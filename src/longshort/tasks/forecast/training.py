@@ -9,9 +9,9 @@ from longshort.data import Panel
 from longshort.tasks.forecast.calibration import interval_factor, trust
 from longshort.tasks.forecast.config import ForecastConfig, Plan
 from longshort.tasks.forecast.model import ForecastModel, make_dimensions, make_network, make_store
-from longshort.tasks.forecast.network import ForecastNetwork
+from longshort.tasks.forecast.network import Dimensions, ForecastNetwork
 from longshort.tasks.forecast.problem import ForecastProblem
-from longshort.tasks.forecast.windows import Scaler, error_scale
+from longshort.tasks.forecast.windows import Scaler, WindowStore, error_scale
 from longshort.training import Check, Hardware, Progress, Schedule
 from longshort.training.member import train_member
 
@@ -26,6 +26,12 @@ AT_PHASE = (0.5, 0.9)
 GOOD_ENOUGH = 1.02
 # Below this width a second thread costs more than it brings, and far more on a busy machine.
 ONE_THREAD_BELOW = 256
+
+
+def untrained(panel: Panel, plan: Plan, config: ForecastConfig) -> list[ForecastNetwork]:
+    """The members that `train_model` begins with."""
+    *_, dims = _prepare(panel, plan, config)
+    return [make_network(dims, config) for _ in range(config.members)]
 
 
 def train_model(
@@ -46,11 +52,7 @@ def train_model(
     Returns:
         The model, and for each training that was validated its looks at the validation split.
     """
-    before_test = [s.head(max(len(s) - plan.test_size, 1)) for s in panel]
-    scaler = Scaler.fit(before_test)
-    naive_error = {s.id: error_scale(s.y, plan.metric_season) for s in before_test}
-    store = make_store(panel, plan, config.horizon, scaler, naive_error)
-    dims = make_dimensions(store, plan, config, scaler)
+    scaler, naive_error, store, dims = _prepare(panel, plan, config)
 
     def problem(network: ForecastNetwork, *, validate: bool, at_phase: float = 0.0) -> ForecastProblem:
         return ForecastProblem(network, store, plan, config, validate=validate, at_phase=at_phase)
@@ -102,3 +104,14 @@ def train_model(
         network.trust.fill_(trusted)
     factor = interval_factor(unseen, validation, config.quantiles)
     return ForecastModel(config, plan, dims, scaler, tuple(networks), naive_error, factor), history
+
+
+def _prepare(
+    panel: Panel, plan: Plan, config: ForecastConfig
+) -> tuple[Scaler, dict[str, float], WindowStore, Dimensions]:
+    """Scales and naive errors of what comes before the test windows, all windows, and the network's sizes."""
+    before_test = [s.head(max(len(s) - plan.test_size, 1)) for s in panel]
+    scaler = Scaler.fit(before_test)
+    naive_error = {s.id: error_scale(s.y, plan.metric_season) for s in before_test}
+    store = make_store(panel, plan, config.horizon, scaler, naive_error)
+    return scaler, naive_error, store, make_dimensions(store, plan, config, scaler)

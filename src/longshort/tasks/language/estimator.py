@@ -233,6 +233,11 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
     def _describe(self, material: Material) -> dict[str, Any]:
         return {"plan": material.plan.to_dict(), "data": material.data}
 
+    def _untrained(self, material: Material) -> list[LanguageNetwork]:
+        from longshort.tasks.language.training import make_network
+
+        return [make_network(self.config, material.plan)]
+
     def _train(self, material: Material, checkpoints: Path, hardware: Hardware, progress: Progress) -> Fitted:
         from longshort.tasks.language.training import train_network
 
