@@ -16,6 +16,7 @@ from longshort.artifact import CHECKPOINTS, CONFIG, RunDirectory, versions
 from longshort.errors import InputError, LongshortError
 from longshort.scores import Scores
 from longshort.settings import Settings
+from longshort.space import Ranges, Space
 from longshort.training import Check, Hardware, Progress, default_progress
 from longshort.training.processes import is_main
 
@@ -95,6 +96,8 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
     next_steps: ClassVar[dict[str, str]]
     # Whether training in bfloat16 is as good, so that it is done where the machine is faster with it.
     half: ClassVar[bool] = False
+    # Settings on which it depends what the validation loss says: not to be searched over.
+    measures: ClassVar[tuple[str, ...]] = ("seed",)
 
     def __init__(self, config: SettingsT | None = None, /, **settings: Any) -> None:
         self.config: SettingsT = (
@@ -215,6 +218,20 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
 
     @abstractmethod
     def evaluate(self, data: Any = None) -> Scores:
+    def space(self, data: Any, **options: Any) -> Space:
+        """What a search over the settings may choose from, for this data.
+
+        Args:
+            data, options: as `fit` takes them.
+
+        Raises:
+            InputError: the data cannot be used.
+        """
+        material = self._read(data, **options)
+        described = self._describe(material)
+        given = {name: value for name, value in self.config.to_dict().items() if value is not None}
+        return Space(self._ranges(material), {**described["plan"], **given}, described)
+
         """Score beside the baselines: on new data, or what `fit` held out if None."""
 
     @abstractmethod
@@ -315,6 +332,10 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
     @abstractmethod
     def _restore(self, run: RunDirectory, checks: Checks, scores: Any) -> FittedT:
         """The inverse of `_write`; `checks` and `scores` are read already."""
+    @abstractmethod
+    def _ranges(self, material: DataT) -> Ranges:
+        """The settings that are worth a search, and in which bounds."""
+
 
     @abstractmethod
     def _report(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from longshort.settings import Settings
+from longshort.space import Range, Ranges
 
 CELLS = ("lstm", "gru", "rnn")
 POOLS = ("attention", "max", "mean")
@@ -168,6 +169,19 @@ class Plan:
     def from_dict(cls, values: dict[str, Any]) -> Plan:
         """The inverse of `to_dict`."""
         return cls(**{**values, "classes": tuple(values["classes"])})
+
+
+def ranges(plan: Plan) -> Ranges:
+    """What is worth a search, for texts and for numbers."""
+    own: Ranges = {"word_dropout": Range(0.0, 0.6)} if plan.kind == "texts" else {"noise": Range(0.0, 1.0)}
+    return {
+        "num_layers": Range(1, 3),
+        "hidden_size": Range(16, 256, log=True),
+        "learning_rate": Range(5e-4, 1e-2, log=True),
+        "input_dropout": Range(0.0, 0.7),
+        "pooled_dropout": Range(0.0, 0.7),
+        **own,
+    }
 
 
 def make_plan(

@@ -12,10 +12,11 @@ import polars as pl
 from longshort.artifact import RunDirectory
 from longshort.errors import InputError, Note
 from longshort.estimator import Checks, Estimator
+from longshort.space import Ranges
 from longshort.tasks.classify import store
 from longshort.tasks.classify.answers import Answers, answer
 from longshort.tasks.classify.baselines import Baselines
-from longshort.tasks.classify.config import ClassifyConfig, Plan
+from longshort.tasks.classify.config import ClassifyConfig, Plan, ranges
 from longshort.tasks.classify.evaluation import ClassifyScores, score
 from longshort.tasks.classify.examples import Examples, Labelled, check_fits, examples_of, read
 from longshort.tasks.classify.material import Encoder, Material, check_scikit_learn, read_material, read_part
@@ -76,6 +77,7 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
     settings_type = ClassifyConfig
     scores_type = ClassifyScores
     next_steps = {  # noqa: RUF012 - as the base class says
+    measures = ("max_length", "balanced", "members", "validation", "test", "seed")
         "Predict": "longshort predict {run} DATA",
         "Evaluate": "longshort evaluate {run} DATA",
     }
@@ -177,6 +179,9 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
 
     def _test(self, material: Material, progress: Progress) -> None:
         plan, parts = material.plan, material.parts
+    def _ranges(self, material: Material) -> Ranges:
+        return ranges(material.plan)
+
         progress.note("fitting the baselines")
         baselines = Baselines.fit(plan.kind, len(plan.classes), parts["training"], validation=parts["validation"])
         self._fitted = replace(self.fitted, trust=baselines.trust)

@@ -11,6 +11,7 @@ import numpy as np
 from longshort.data import Panel, find_seasons
 from longshort.errors import InputError
 from longshort.settings import Settings, is_number, is_whole
+from longshort.space import Range, Ranges
 from longshort.tasks.forecast.evaluation import Backtest
 
 CELLS = ("lstm", "gru", "rnn", "none")
@@ -157,6 +158,17 @@ class Plan:
         test = values.pop("test")
         validation = Backtest(**values.pop("validation"))
         return cls(**values, validation=validation, test=Backtest(**test) if test else None)
+
+
+def ranges(plan: Plan) -> Ranges:
+    """What is worth a search: the look-back in whole patches, up to twice that of the plan."""
+    return {
+        "num_layers": Range(1, 3),
+        "hidden_size": Range(16, 256, log=True),
+        "learning_rate": Range(1e-3, 3e-2, log=True),
+        "dropout": Range(0.0, 0.5),
+        "lookback": Range(plan.patch, max(2, 2 * plan.lookback // plan.patch) * plan.patch, step=plan.patch),
+    }
 
 
 def make_plan(panel: Panel, config: ForecastConfig) -> Plan:

@@ -14,8 +14,9 @@ from longshort.artifact import RunDirectory
 from longshort.data import Columns, Panel, Series, read_future, read_panel, read_table
 from longshort.errors import InputError
 from longshort.estimator import Checks, Estimator
+from longshort.space import Ranges
 from longshort.tasks.forecast import history
-from longshort.tasks.forecast.config import ForecastConfig, Plan, make_plan
+from longshort.tasks.forecast.config import ForecastConfig, Plan, make_plan, ranges
 from longshort.tasks.forecast.evaluation import Backtest, ForecastScores, score
 from longshort.tasks.forecast.model import ForecastModel
 from longshort.tasks.forecast.network import ForecastNetwork
@@ -73,6 +74,7 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
     settings_type = ForecastConfig
     scores_type = ForecastScores
     next_steps = {"Forecast": "longshort predict {run}"}  # noqa: RUF012 - as the base class says
+    measures = ("horizon", "quantiles", "members", "validation_size", "refit", "test_windows", "step_size", "seed")
 
     def __init__(self, config: ForecastConfig | None = None, /, **settings: Any) -> None:
         if config is None and "horizon" not in settings:
@@ -198,6 +200,9 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
             tested = replace(panel, series=[s for s in panel if len(s) > plan.held_out + self.config.horizon])
             forecasts = self._compare(tested, plan.test, rivals)
             models = [fitted.model.name, *rivals]
+    def _ranges(self, material: Material) -> Ranges:
+        return ranges(material.plan)
+
             scores = score(forecasts, models, self.config.quantiles, fitted.model.naive_error)
             self._fitted = replace(fitted, scores=scores, forecasts=forecasts)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from longshort.settings import Settings
+from longshort.space import Range, Ranges
 
 CELLS = ("lstm", "gru", "rnn")
 KINDS = ("characters", "bytes", "words", "subwords")
@@ -143,6 +144,19 @@ class Plan:
     def from_dict(cls, values: dict[str, Any]) -> Plan:
         """The inverse of `to_dict`."""
         return cls(**{**values, "cutoffs": tuple(values["cutoffs"])})
+
+
+def ranges(plan: Plan) -> Ranges:
+    """What is worth a search; longer windows are read in fewer steps, so that every trial reads as much text."""
+    return {
+        "num_layers": Range(1, 3),
+        "hidden_size": Range(max(16, plan.hidden_size // 4), 2 * plan.hidden_size, log=True),
+        "learning_rate": Range(1e-3, 1e-2, log=True),
+        "hidden_dropout": Range(0.0, 0.6),
+        "output_dropout": Range(0.0, 0.6),
+        "weight_dropout": Range(0.0, 0.6),
+        "window": Range(max(2, plan.window // 2), 4 * plan.window, log=True),
+    }
 
 
 def make_plan(

@@ -20,9 +20,10 @@ from longshort.errors import InputError, Note
 from longshort.estimator import Checks, Estimator
 from longshort.settings import is_whole
 from longshort.tasks.language import scoring
+from longshort.space import Ranges
 from longshort.tasks.language.adaptation import choose_cache, choose_dynamic, gradient_roots
 from longshort.tasks.language.baselines import Baselines
-from longshort.tasks.language.config import LanguageConfig, Plan
+from longshort.tasks.language.config import LanguageConfig, Plan, ranges
 from longshort.tasks.language.evaluation import LanguageScores, score
 from longshort.tasks.language.generation import Text, Writer
 from longshort.tasks.language.material import PARTS, Material, joined, read_material
@@ -99,6 +100,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
     settings_type = LanguageConfig
     scores_type = LanguageScores
     half = True
+    measures = ("tokens", "vocabulary_size", "validation", "test", "seed")
     next_steps = {  # noqa: RUF012 - as the base class says
         "Write": "longshort generate {run} --temperature 0.8",
         "Score": "longshort score {run} TEXT",
@@ -256,6 +258,9 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
         )
 
     def _test(self, material: Material, progress: Progress) -> None:
+    def _ranges(self, material: Material) -> Ranges:
+        return ranges(material.plan)
+
         progress.note("counting for the baselines")
         baselines = Baselines.fit(material.tokenizer, self.fitted.training, material.validation)
         self._fitted = replace(self.fitted, order=baselines.counts.order)
