@@ -59,6 +59,7 @@ class Trial:
         weights: trained numbers of all members.
         checks: of every member, its looks at the validation split.
         seconds: that this training took here, what an earlier try of it did left out.
+        scores: of the test split beside the baselines, where it was asked for and there is one.
     """
 
     validation: float
@@ -66,6 +67,7 @@ class Trial:
     weights: int
     checks: Checks
     seconds: float
+    scores: Scores | None = None
 
 
 @dataclass(frozen=True)
@@ -173,13 +175,15 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
         checkpoints: str | Path,
         hardware: Hardware | None = None,
         progress: Progress | None = None,
+        test: bool = False,
         **options: Any,
     ) -> Trial:
-        """Train as `fit` does, but keep nothing of it and leave the test split alone: settings are compared so.
+        """Train as `fit` does, but keep nothing of it: settings are compared so, and the test split is left alone.
 
         Args:
             data, hardware, progress, options: as `fit` takes them.
             checkpoints: folder for what a resumption needs; a training that is finished in it is only read.
+            test: score on the test split all the same: for the settings that were chosen.
 
         Raises:
             InputError: the data cannot be used, or there is no validation split.
@@ -187,7 +191,9 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
         began = time.perf_counter()
         material = self._read(data, **options)
         hardware = (hardware or Hardware(precision="auto")).resolved(self.half)
-        learnt = self._train(material, Path(checkpoints), hardware, progress or Progress())
+        progress = progress or Progress()
+        learnt = self._train(material, Path(checkpoints), hardware, progress)
+        seconds = time.perf_counter() - began
         best = [
             min(((c.validation, c.step) for c in looks if c.validation is not None), default=None)
             for looks in learnt.checks
@@ -196,8 +202,17 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
             raise InputError("there is no validation split to compare settings by: hold one out")
         losses, steps = zip(*(b for b in best if b), strict=True)
         weights = sum(p.numel() for network in learnt.networks for p in network.parameters())
-        seconds = time.perf_counter() - began
-        return Trial(sum(losses) / len(losses), max(steps), weights, learnt.checks, seconds)
+        scores = self._scored(learnt, material, progress) if test else None
+        return Trial(sum(losses) / len(losses), max(steps), weights, learnt.checks, seconds, scores)
+
+    def _scored(self, learnt: FittedT, material: DataT, progress: Progress) -> Scores | None:
+        """Scores of something learnt that is not kept."""
+        before, self._fitted = self._fitted, learnt
+        try:
+            self._test(material, progress)
+            return self.fitted.scores
+        finally:
+            self._fitted = before
 
     def size(self, data: Any, **options: Any) -> Size:
         """How large the networks are that `fit` would train on this data, without any training.

@@ -223,8 +223,10 @@ def test_a_trial_is_the_training_of_fit_and_leaves_the_estimator_as_it_was(case,
     assert trial.validation == pytest.approx(np.mean([loss for loss, _ in best]), rel=1e-12)
     assert trial.step == max(step for _, step in best)
     assert trial.weights == sum(p.numel() for network in fitted.fitted.networks for p in network.parameters())
-    again = estimator(case).trial(data, checkpoints=tmp_path / "trial", progress=NoTraining(), **case.columns)
+    assert trial.scores is None
+    again = model.trial(data, checkpoints=tmp_path / "trial", progress=NoTraining(), test=True, **case.columns)
     assert again.checks == trial.checks
+    assert again.scores.to_json() == fitted.evaluate().to_json()
     with pytest.raises(LongshortError, match="not fitted"):
         model.evaluate()
 
