@@ -121,10 +121,33 @@ def test_starts():
     assert (layer.bias_ih_l0 + layer.bias_hh_l0)[8:16].mean().item() == pytest.approx(2, abs=0.2)
     assert str(Start(forget_bias=2.0, orthogonal=True, gain=0.5)) == "forget bias 2, orthogonal, gain 0.5"
     assert str(Start()) == "PyTorch's"
-    with pytest.raises(InputError, match="only an LSTM has a forget gate: no chrono for the cell 'gru'"):
-        make_layer("gru", 3, 8, Start(chrono=9))
+    with pytest.raises(InputError, match="a plain RNN has no gate that keeps its state: no chrono for the cell 'rnn'"):
+        make_layer("rnn", 3, 8, Start(chrono=9))
     with pytest.raises(InputError, match="there is no cell 'elman'; those that are compared are lstm, gru"):
         make_layer("elman", 3, 8)
+
+
+def test_a_gru_that_begins_to_keep_keeps():
+    """Tallec & Ollivier 2018: with an update gate of σ(b), h falls by that factor at every step, as after exp(b)."""
+    torch.manual_seed(0)
+    layer = make_layer("gru", 3, 2000, Start(forget_bias=3.0, orthogonal=True))
+    assert layer.bias_ih_l0[2000:4000].unique().tolist() == [3.0]
+    with torch.no_grad():
+        layer.weight_hh_l0.zero_()
+        layer.weight_ih_l0.zero_()
+        layer.bias_ih_l0[4000:] = layer.bias_hh_l0[4000:] = 0
+        h, _ = layer(torch.zeros(10, 1, 3), torch.ones(1, 1, 2000))
+    torch.testing.assert_close(h[-1, 0], torch.full((2000,), (1 / (1 + math.exp(-3))) ** 10))
+    scales = make_layer("gru", 3, 2000, Start(chrono=50)).bias_ih_l0[2000:4000].exp()
+    assert (scales.min().item(), scales.max().item(), scales.mean().item()) == pytest.approx((1, 49, 25), abs=0.5)
+
+
+def test_an_rnn_that_begins_with_the_identity_counts():
+    layer = make_layer("rnn-relu", 1, 3, Start(identity=True))
+    with torch.no_grad():
+        layer.weight_ih_l0.fill_(1)
+    h, _ = layer(torch.ones(7, 1, 1))
+    assert h[:, 0].tolist() == [[float(k)] * 3 for k in range(1, 8)]
 
 
 @pytest.fixture(scope="module")

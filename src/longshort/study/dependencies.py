@@ -76,9 +76,18 @@ class Dependency(ABC):
         """The share of right answers, or what else the metric is."""
         return (outputs.argmax(-1) == targets).double().mean().item()
 
+    def training_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """What is trained on: the loss, or what serves better where most answers are easy."""
+        return self.loss(outputs, targets)
+
     @abstractmethod
     def chance(self, lag: int) -> tuple[float, float]:
         """Loss and score of the best answer that remembers nothing."""
+
+    def success(self, score: float, lag: int) -> float:
+        """A score as a share of the way from chance, 0, to perfection, 1."""
+        chance = self.chance(lag)[1]
+        return (score - chance) / ((1 if self.higher else 0) - chance)
 
 
 class Adding(Dependency):

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from longshort import ops
 from longshort.errors import InputError
 from longshort.nn import GRU, LSTM, RNN
 
@@ -26,15 +27,18 @@ class Start:
     """What a layer begins with.
 
     Attributes:
-        forget_bias: of the LSTM's forget gate; None for PyTorch's numbers.
-        chrono: of the LSTM, biases for time scales up to so many steps (Tallec & Ollivier 2018); None for none.
+        forget_bias: of the gate that keeps the state, the LSTM's forget gate or the GRU's update gate; None for
+            PyTorch's numbers.
+        chrono: of that gate, biases for time scales up to so many steps (Tallec & Ollivier 2018); None for none.
         orthogonal: whether the recurrent weights of each gate are orthogonal (Saxe et al. 2014).
+        identity: whether they are the identity and the biases 0 (Le, Jaitly & Hinton 2015).
         gain: factor of the recurrent weights.
     """
 
     forget_bias: float | None = None
     chrono: int | None = None
     orthogonal: bool = False
+    identity: bool = False
     gain: float = 1.0
 
     def __str__(self) -> str:
@@ -45,6 +49,8 @@ class Start:
             said.append(f"chrono {self.chrono}")
         if self.orthogonal:
             said.append("orthogonal")
+        if self.identity:
+            said.append("identity")
         if self.gain != 1:
             said.append(f"gain {self.gain:g}")
         return ", ".join(said) or "PyTorch's"
@@ -59,22 +65,39 @@ def make_layer(cell: str, inputs: int, hidden_size: int, start: Start = Start())
         start: what it begins with.
 
     Raises:
-        InputError: there is no such cell, or it has no forget gate to begin with.
+        InputError: there is no such cell, or it has no gate that keeps its state.
     """
     if cell not in CELLS:
         raise InputError(f"there is no cell {cell!r}; those that are compared are {', '.join(CELLS)}")
     kind, options = CELLS[cell]
     biases = {"forget_bias": start.forget_bias, "chrono": start.chrono}
     given = {name: value for name, value in biases.items() if value is not None}
-    if given and cell != "lstm":
-        raise InputError(f"only an LSTM has a forget gate: no {', '.join(given)} for the cell {cell!r}")
-    layer = kind(inputs, hidden_size, **options, **given)
+    if given and cell not in ("lstm", "gru"):
+        raise InputError(f"a plain RNN has no gate that keeps its state: no {', '.join(given)} for the cell {cell!r}")
+    layer = kind(inputs, hidden_size, **options, **(given if cell == "lstm" else {}))
     with torch.no_grad():
-        if start.orthogonal:
-            for block in torch.split(layer.weight_hh_l0, hidden_size):
-                nn.init.orthogonal_(block)
+        if cell == "gru" and given:
+            _begin_keeping(layer, start)
+        blocks = torch.split(layer.weight_hh_l0, hidden_size)
+        for block in blocks if start.orthogonal else ():
+            nn.init.orthogonal_(block)
+        for block in blocks if start.identity else ():
+            nn.init.eye_(block)
+            layer.bias_ih_l0.zero_()
+            layer.bias_hh_l0.zero_()
         layer.weight_hh_l0.mul_(start.gain)
     return layer
+
+
+def _begin_keeping(layer: Any, start: Start) -> None:
+    """Set the biases of a GRU's update gate, which keeps h where it is 1, as those of an LSTM's forget gate."""
+    place = ops.CELLS["gru"].gates.index("z") * layer.hidden_size
+    own = slice(place, place + layer.hidden_size)
+    if start.chrono is not None:
+        layer.bias_ih_l0[own].uniform_(1, start.chrono - 1).log_()
+    else:
+        layer.bias_ih_l0[own] = start.forget_bias
+    layer.bias_hh_l0[own] = 0
 
 
 class StudyNetwork(nn.Module):
