@@ -31,6 +31,15 @@ def test_pytorchs_loss_and_gradients(rows, dtype, tolerance):
         assert (one - other).norm() <= tolerance * other.norm()
 
 
+@pytest.mark.parametrize("rows", [1, ROWS + 3])
+def test_smoothed_labels(rows):
+    (x, w, b), targets = problem(rows)
+    ours = with_gradients(linear_cross_entropy(x, w, b, targets, 0.1), (x, w, b))
+    theirs = with_gradients(F.cross_entropy(F.linear(x, w, b), targets, label_smoothing=0.1), (x, w, b))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-13)
+
+
 def test_gradcheck():
     leaves, targets = problem(6)
     assert torch.autograd.gradcheck(lambda *leaves: linear_cross_entropy(*leaves, targets), leaves)

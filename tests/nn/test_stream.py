@@ -115,3 +115,28 @@ def test_what_a_stream_refuses():
     step(torch.zeros(5, 3))
     with pytest.raises(InputError, match=r"Expected h_0 of shape \(1, 4, 6\), got \(2, 4, 6\)"):
         step.reset(torch.zeros(2, 4, 6))
+
+
+@pytest.mark.parametrize("backend", ["core", "aten"])
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_sequences_chosen_on_the_way_go_on_as_they_would_alone(backend, kind):
+    torch.manual_seed(0)
+    layer, x = kind(3, 5, num_layers=2).double().eval(), torch.randn(6, 4, 3, dtype=torch.float64)
+    chosen = [torch.tensor([2, 2, 0, 3]), torch.tensor([1, 3])]  # as many as before, with one twice; then fewer
+    with ops.use_backend(backend):
+        stream, came = layer.stream(), torch.arange(4)
+        for t in range(6):
+            if t in (2, 4):
+                rows = chosen[t // 2 - 1]
+                stream.select(rows)
+                came = came[rows]
+            y = stream(x[t, came])
+        alone = layer(x[:, came])[0][-1]
+    torch.testing.assert_close(y, alone, rtol=1e-10, atol=1e-12)
+
+
+def test_sequences_are_chosen_from_a_batch():
+    stream = LSTM(3, 5).stream()
+    stream(torch.randn(3))
+    with pytest.raises(InputError, match="needs a stream over a batch"):
+        stream.select(torch.tensor([0]))

@@ -1,5 +1,6 @@
 """Recurrent layers as `torch.nn.Module`, and `replace`, which puts them into a model that exists already."""
 
+from longshort.nn._attention import Attention
 from longshort.nn._cells import GRUCell, LSTMCell, RNNCell
 from longshort.nn._cross_entropy import linear_cross_entropy
 from longshort.nn._dropout import locked_dropout
@@ -15,6 +16,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Attention",
     "GRUCell",
     "GRUTrace",
     "LSTMCell",

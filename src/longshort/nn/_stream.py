@@ -49,6 +49,21 @@ class Stream(Generic[HX]):
                 state = tuple(part.unsqueeze(1) for part in state)
             self._start = list(zip(*state, strict=True))
 
+    def select(self, rows: Tensor) -> None:
+        """Go on with some of the sequences, (B',), in this order; one may occur several times, as in a beam search.
+
+        With as many as before nothing is allocated or packed anew.
+        """
+        if self._batch is not None and len(self._batch) != 1:
+            raise InputError("select() needs a stream over a batch of sequences")
+        states = self._start if self._run is None else self._run.states
+        chosen = [None if s is None else tuple(part.index_select(0, rows) for part in s) for s in states]
+        known = [state for state in chosen if state is not None]
+        if self._run is not None and self._batch == rows.shape and len(known) == len(chosen):
+            self._run.write(known)
+        else:
+            self._start, self._run, self._batch = chosen, None, rows.shape
+
     def __call__(self, x: Tensor) -> Tensor:
         """Read one step, x (B, I) or (I,), and give the last layer's output, (B, R) or (R,)."""
         run = self._run
@@ -103,6 +118,10 @@ class _Plain:
     def fits(self, x: Tensor) -> bool:
         """Whether x needs no second look: never."""
         return False
+
+    def write(self, states: Sequence[ops.State]) -> None:
+        """Go on from other states."""
+        self.states = list(states)
 
     def __call__(self, x: Tensor) -> Tensor:
         """One step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,8 +56,7 @@ class Steps:
             sizes = (batch, weights.weight_ih.size(1), hidden, projected)
             layer = make(kernels.CELLS[cell], *sizes, addresses, *zoneout, rounds)
             if state is not None:
-                kept = [self._own(part) for part in state]
-                layer.write(*(part.data_ptr() for part in kept), *([] if self._memory else [0]))
+                self._write(layer, state)
             self._layers.append(layer)
         self._step = self._layers[0].step
         self._output = self._sizes[-1][0]
@@ -96,6 +96,15 @@ class Steps:
             layer.read(*(part.data_ptr() for part in parts), *([] if self._memory else [0]))
             states.append(tuple(part.to(self._state_type) for part in parts))
         return states
+
+    def write(self, states: Sequence[State]) -> None:
+        """Go on from other states of the same shape, of each layer h (B, R) and c (B, H)."""
+        for layer, state in zip(self._layers, states, strict=True):
+            self._write(layer, state)
+
+    def _write(self, layer: Any, state: State) -> None:
+        kept = [self._own(part) for part in state]
+        layer.write(*(part.data_ptr() for part in kept), *([] if self._memory else [0]))
 
     def _own(self, tensor: Tensor) -> Tensor:
         return tensor.detach().to(self._dtype).contiguous()
