@@ -17,7 +17,10 @@ PUBLIC = {
         *("Columns", "Corpus", "Document", "Frequency", "Panel", "Sequences", "Series", "Texts", "find_seasons"),
         *("read_corpus", "read_future", "read_labelled", "read_panel", "read_table"),
     ],
-    "longshort.study": ["GradientConfig", "GradientStudy", "study_gradients"],
+    "longshort.study": [
+        *("CompareConfig", "Comparison", "GradientConfig", "GradientStudy", "LagComparison", "LagsConfig"),
+        *("TaskConfig", "compare", "compare_lags", "compare_task", "study_gradients"),
+    ],
     "longshort.tasks.classify": ["Classifier", "ClassifyConfig", "ClassifyScores"],
     "longshort.tasks.forecast": ["Backtest", "ForecastConfig", "Forecaster", "ForecastScores"],
     "longshort.training": [

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from longshort import __version__
-from longshort.cli import demo, evaluate, fit, generate, predict, score, study
+from longshort.cli import compare, demo, evaluate, fit, generate, predict, score, study
 from longshort.errors import InputError, LongshortError, Note
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(fit.app)
+app.add_typer(compare.app)
 app.add_typer(study.app)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
