@@ -18,8 +18,9 @@ PUBLIC = {
         *("read_corpus", "read_future", "read_labelled", "read_panel", "read_table"),
     ],
     "longshort.study": [
-        *("CompareConfig", "Comparison", "GradientConfig", "GradientStudy", "LagComparison", "LagsConfig"),
-        *("TaskConfig", "compare", "compare_lags", "compare_task", "study_gradients"),
+        *("CompareConfig", "Comparison", "Explanation", "GradientConfig", "GradientStudy", "LagComparison"),
+        *("LagsConfig", "TaskConfig", "compare", "compare_lags", "compare_task", "explain", "explain_network"),
+        "study_gradients",
     ],
     "longshort.tasks.classify": ["Classifier", "ClassifyConfig", "ClassifyScores"],
     "longshort.tasks.forecast": ["Backtest", "ForecastConfig", "Forecaster", "ForecastScores"],
@@ -90,8 +91,8 @@ def test_layers_point_down():
     from pathlib import Path
 
     root = Path(longshort.__file__).parent
-    low = ("errors", "wording", "scores", "settings", "space", "ops", "nn", "artifact", "data", "training", "estimator")
-    order = [*low, "report", "tasks", "study", "cli", "__main__"]
+    low = ("errors", "wording", "scores", "settings", "space", "ops", "nn", "artifact", "data", "training")
+    order = [*low, "explainable", "estimator", "report", "tasks", "study", "cli", "__main__"]
     for path in root.rglob("*.py"):
         parts = path.relative_to(root).with_suffix("").parts
         if parts == ("__init__",):

@@ -23,6 +23,8 @@ from longshort.training.processes import is_main
 if TYPE_CHECKING:
     from torch import nn
 
+    from longshort.explainable import Explainable
+
 METRICS = "metrics.json"
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
@@ -252,6 +254,19 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
     @abstractmethod
     def predict(self, data: Any = None) -> Any:
         """The task's answer to new data."""
+
+    def explainable(self, data: Any = None, *, which: str | None = None, steps: int | None = None) -> Explainable:
+        """The network and what it reads, opened up for `longshort.study.explain`. A task overrides it.
+
+        Args:
+            data: what is to be looked at, as `predict` takes it; None for something that the run keeps.
+            which: of several series or examples the one to look at: its name, or its number from 1.
+            steps: how many steps to look at, at most.
+
+        Raises:
+            InputError: the data cannot be used, or runs of this task cannot be explained.
+        """
+        raise InputError(f"runs of the task {self.task!r} cannot be explained yet: their report.html says what they do")
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write a finished run directory; see docs/run-directory.md.

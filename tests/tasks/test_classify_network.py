@@ -56,7 +56,7 @@ def test_a_word_is_itself_and_the_mean_of_its_pieces():
     batch = encoder.encode(["good"]).batch(np.array([0]), np.array([0]))
     known = encoder.tokenizer.encode("good").ids[0]
     expected = network.embedding.weight[known] + network.pieces.weight[batch.pieces].mean(0)
-    torch.testing.assert_close(network._inputs(batch)[0, 0], expected)
+    torch.testing.assert_close(network.inputs(batch)[0, 0], expected)
 
 
 def test_unlike_unknown_words_differ_by_their_letters():

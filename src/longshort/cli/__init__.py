@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from longshort import __version__
-from longshort.cli import compare, demo, evaluate, fit, generate, predict, score, study
+from longshort.cli import compare, demo, evaluate, explain, fit, generate, predict, score, study
 from longshort.errors import InputError, LongshortError, Note
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(compare.app)
 app.add_typer(study.app)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
+app.command()(explain.explain)
 app.command()(generate.generate)
 app.command()(score.score)
 app.command()(demo.demo)

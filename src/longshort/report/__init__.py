@@ -2,6 +2,7 @@
 
 from longshort.report.calibration import calibration
 from longshort.report.comparison import comparison, named
+from longshort.report.explorer import Above, Layer, explorer
 from longshort.report.fan_chart import Outlook, fan_chart
 from longshort.report.figures import DIVERGING, OURS, RIVALS, SEQUENTIAL, TRUTH, Spec, figure, plain, times, values
 from longshort.report.gates import gate_maps, memory
@@ -17,7 +18,9 @@ __all__ = [
     "RIVALS",
     "SEQUENTIAL",
     "TRUTH",
+    "Above",
     "Html",
+    "Layer",
     "Outlook",
     "Section",
     "Spec",
@@ -29,6 +32,7 @@ __all__ = [
     "details",
     "el",
     "escape",
+    "explorer",
     "fan_chart",
     "figure",
     "gate_maps",

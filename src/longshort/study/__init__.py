@@ -10,11 +10,13 @@ from longshort.study.comparison import (
     compare_lags,
     compare_task,
 )
+from longshort.study.explanation import Explanation, explain, explain_network
 from longshort.study.gradients import GradientConfig, GradientStudy, study_gradients
 
 __all__ = [
     "CompareConfig",
     "Comparison",
+    "Explanation",
     "GradientConfig",
     "GradientStudy",
     "LagComparison",
@@ -23,5 +25,7 @@ __all__ = [
     "compare",
     "compare_lags",
     "compare_task",
+    "explain",
+    "explain_network",
     "study_gradients",
 ]

@@ -12,6 +12,7 @@ import polars as pl
 from longshort.artifact import RunDirectory
 from longshort.errors import InputError, Note
 from longshort.estimator import Checks, Estimator
+from longshort.explainable import Explainable, chosen
 from longshort.space import Ranges
 from longshort.tasks.classify import store
 from longshort.tasks.classify.answers import Answers, answer
@@ -142,6 +143,28 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
                 **{f"p_{label}": p[:, k] for k, label in enumerate(self.classes)},
             }
         )
+
+    def explainable(self, data: Any = None, *, which: str | None = None, steps: int | None = None) -> Explainable:
+        """The first network and an example, opened up for `longshort.study.explain`.
+
+        Args:
+            data: as for `predict`.
+            which: number of the example from 1, or the name of a sequence. If None, the first one, and of the examples
+                that `fit` held out one that is longer than most.
+            steps: words or steps to look at, the first ones; all that is read if None.
+        """
+        from longshort.tasks.classify.explaining import explainable, longer
+
+        fitted = self.fitted
+        if data is None:
+            examples = fitted.held_out
+            place = longer(examples) if which is None else chosen(which, examples.names, "example")
+        else:
+            found = read(data, fitted.columns, need_labels=False)
+            check_fits(found, fitted.plan.kind, fitted.channels)
+            examples = examples_of(_without_labels(found), self.classes)
+            place = chosen(which, examples.names, "example")
+        return explainable(self, examples.chosen([place]), steps)
 
     # -- the life cycle ------------------------------------------------------------------------------------------------
 

@@ -90,14 +90,18 @@ class ClassifyNetwork(nn.Module):
 
     def read(self, batch: Batch) -> Tensor:
         """Outputs of the last layer, (T, B, 2 H), 0 at padded steps."""
-        x = locked_dropout(self._inputs(batch), self.dropout.input, self.training)
+        return self.read_inputs(self.inputs(batch), batch.lengths)
+
+    def read_inputs(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """The same from what the first layer reads, (T, B, E), and the steps of each example, (B,)."""
+        x = locked_dropout(x, self.dropout.input, self.training)
         for k, layer in enumerate(self.layers):
             if k:
                 x = locked_dropout(x, self.dropout.hidden, self.training)
-            x, _ = layer(x, lengths=batch.lengths)
+            x, _ = layer(x, lengths=lengths)
         return x
 
-    def _inputs(self, batch: Batch) -> Tensor:
+    def inputs(self, batch: Batch) -> Tensor:
         """What the first layer reads, (T, B, E)."""
         if self.embedding is None:
             x = batch.steps

@@ -14,6 +14,7 @@ from longshort.artifact import RunDirectory
 from longshort.data import Columns, Panel, Series, read_future, read_panel, read_table
 from longshort.errors import InputError
 from longshort.estimator import Checks, Estimator
+from longshort.explainable import Explainable, chosen
 from longshort.space import Ranges
 from longshort.tasks.forecast import history
 from longshort.tasks.forecast.config import ForecastConfig, Plan, make_plan, ranges
@@ -134,6 +135,22 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
         forecasts = self._compare(panel, backtest, rivals)
         naive_error = fitted.model.naive_errors(panel, backtest.test_size)
         return score(forecasts, [fitted.model.name, *rivals], self.config.quantiles, naive_error)
+
+    def explainable(self, data: Any = None, *, which: str | None = None, steps: int | None = None) -> Explainable:
+        """The first network and the last window of a series, opened up for `longshort.study.explain`.
+
+        Args:
+            data: as for `predict`.
+            which: name of the series, or its number from 1; the first one if None.
+            steps: not for forecasts, whose networks look back as far as they were made to.
+        """
+        from longshort.tasks.forecast.explaining import explainable
+
+        panel = self.fitted.panel if data is None else self._continued(data)
+        if steps is not None:
+            raise InputError(f"a forecaster looks back as far as it was made to, {self.fitted.model.plan.reach} steps")
+        _need_future(panel, self.config.horizon)
+        return explainable(self, panel, chosen(which, [s.id for s in panel], "series"))
 
     def cross_validation(
         self, data: Any, *, windows: int, step_size: int | None = None, refit: bool = False, **columns: Any

@@ -18,6 +18,7 @@ from longshort.data.corpus import read_corpus
 from longshort.data.tokens import Tokenizer
 from longshort.errors import InputError, Note
 from longshort.estimator import Checks, Estimator
+from longshort.explainable import Explainable, chosen
 from longshort.settings import is_whole
 from longshort.tasks.language import scoring
 from longshort.space import Ranges
@@ -199,6 +200,23 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
             for number, prompt in enumerate(prompts, 1)
         ]
         return pl.concat(tables)
+
+    def explainable(self, data: Any = None, *, which: str | None = None, steps: int | None = None) -> Explainable:
+        """The network and a text, opened up for `longshort.study.explain`.
+
+        Args:
+            data: a list of texts, or texts as `fit` takes them; None for the beginning of what was held out.
+            which: number of the text, from 1; the first one if None.
+            steps: tokens to look at, the last ones of the text; 400 if None.
+        """
+        from longshort.tasks.language.explaining import explainable
+
+        if data is None:
+            if which is not None:
+                raise InputError("there is one held-out text alone: leave out which")
+            return explainable(self, None, steps)
+        texts = data if isinstance(data, list) else [document.text for document in read_corpus(data).documents]
+        return explainable(self, self._encode(texts[chosen(which, [""] * len(texts), "text")]).ids, steps)
 
     def generate(self, prompt: str = "", **sampling: Any) -> str | list[str]:
         """Draw a text that goes on from a prompt.

@@ -98,7 +98,11 @@ class LanguageNetwork(nn.Module):
             What the softmax reads, (T, B, E), untied (T, B, H); the last layer's output before dropout, (T, B, H); the
             new state.
         """
-        x = locked_dropout(self.embed(ids), self.dropout.input, self.training)
+        return self.read(self.embed(ids), state)
+
+    def read(self, x: Tensor, state: State | None = None) -> tuple[Tensor, Tensor, State]:
+        """The same from embedded tokens, (T, B, E)."""
+        x = locked_dropout(x, self.dropout.input, self.training)
         new = []
         for k, layer in enumerate(self.recurrent):
             if k:
