@@ -177,7 +177,7 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
         checkpoints: str | Path,
         hardware: Hardware | None = None,
         progress: Progress | None = None,
-        test: bool = False,
+        scored: bool = False,
         **options: Any,
     ) -> Trial:
         """Train as `fit` does, but keep nothing of it: settings are compared so, and the test split is left alone.
@@ -185,7 +185,7 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
         Args:
             data, hardware, progress, options: as `fit` takes them.
             checkpoints: folder for what a resumption needs; a training that is finished in it is only read.
-            test: score on the test split all the same: for the settings that were chosen.
+            scored: score on the test split all the same: for the settings that were chosen.
 
         Raises:
             InputError: the data cannot be used, or there is no validation split.
@@ -204,7 +204,7 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
             raise InputError("there is no validation split to compare settings by: hold one out")
         losses, steps = zip(*(b for b in best if b), strict=True)
         weights = sum(p.numel() for network in learnt.networks for p in network.parameters())
-        scores = self._scored(learnt, material, progress) if test else None
+        scores = self._scored(learnt, material, progress) if scored else None
         return Trial(sum(losses) / len(losses), max(steps), weights, learnt.checks, seconds, scores)
 
     def _scored(self, learnt: FittedT, material: DataT, progress: Progress) -> Scores | None:

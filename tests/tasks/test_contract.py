@@ -224,7 +224,7 @@ def test_a_trial_is_the_training_of_fit_and_leaves_the_estimator_as_it_was(case,
     assert trial.step == max(step for _, step in best)
     assert trial.weights == sum(p.numel() for network in fitted.fitted.networks for p in network.parameters())
     assert trial.scores is None
-    again = model.trial(data, checkpoints=tmp_path / "trial", progress=NoTraining(), test=True, **case.columns)
+    again = model.trial(data, checkpoints=tmp_path / "trial", progress=NoTraining(), scored=True, **case.columns)
     assert again.checks == trial.checks
     assert again.scores.to_json() == fitted.evaluate().to_json()
     with pytest.raises(LongshortError, match="not fitted"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from longshort.artifact import to_json, write_atomically
@@ -76,7 +77,7 @@ def _entered(contest: Contest, entrant: Entrant, seed: int, folder: Path, progre
     """One training, or what an earlier try of the comparison found it to come to."""
     rate = "" if entrant.learning_rate is None else f"-{entrant.learning_rate:g}"
     name = f"{entrant.cell}-{seed}{rate}"
-    record = folder / f"{name}-{'tested' if test else 'validated'}.json"
+    validated, record = (folder / f"{name}-{done}.json" for done in ("validated", "tested" if test else "validated"))
     if not record.exists():
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -87,7 +88,13 @@ def _entered(contest: Contest, entrant: Entrant, seed: int, folder: Path, progre
             raise
         except LongshortError:  # it diverged, which says something of its cell
             outcome = Outcome(seed, None, [], 0.0)
+        if validated.exists():  # trained already, when learning rates were tried
+            outcome = replace(outcome, seconds=outcome.seconds + _read(validated).seconds)
         write_atomically(record, to_json(outcome.to_json()))
+    return _read(record)
+
+
+def _read(record: Path) -> Outcome:
     return Outcome.from_json(json.loads(record.read_bytes()))
 
 
@@ -95,6 +102,7 @@ def _said(contest: Contest, outcome: Outcome) -> str:
     if outcome.validation is None:
         return f"diverged, after {outcome.seconds:.0f} s"
     ours = next(iter(outcome.overall.values()))
-    shown = [f"{name} {metric.show([ours[name]])[0]}" for name, metric in contest.metrics.items() if name in ours]
+    known = [(name, metric) for name, metric in contest.metrics.items() if ours.get(name) is not None]
+    shown = [f"{name} {metric.show([ours[name]])[0]}" for name, metric in known[:2]]
     reached = "" if outcome.reached is None else f", lag {outcome.reached} reached"
     return f"{listed(shown)}{reached}, {outcome.seconds:.0f} s"

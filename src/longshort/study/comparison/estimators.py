@@ -64,7 +64,7 @@ class EstimatorContest(Contest):
             given["learning_rate"] = entrant.learning_rate
         estimator = self._estimator(**given)
         trial = estimator.trial(
-            self.data, checkpoints=folder, hardware=self.hardware, progress=progress, test=test, **self.options
+            self.data, checkpoints=folder, hardware=self.hardware, progress=progress, scored=test, **self.options
         )
         if test and trial.scores is None:
             raise InputError("there is no test split to compare cells on: hold one out")

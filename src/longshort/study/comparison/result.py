@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -123,24 +123,30 @@ class Comparison:
         if seeds == 1:
             return f"{text}, but one seed shows no difference that could not be chance: take several"
         gaps = {model: self.lead(best, model) for model in scores if model != best}
-        equal = [self._with(m, words) for m, gap in gaps.items() if gap is None or not gap.clear]
-        worse = [self._with(m, words) for m, gap in gaps.items() if gap is not None and gap.clear]
+        equal = [model for model, gap in gaps.items() if gap is None or not gap.clear]
+        worse = [model for model in gaps if model not in equal]
         if not worse:
-            return f"{text}, but there is no difference to {listed(equal)} that {seeds} seeds can show"
+            return f"{text}, but there is no difference to {self._all(equal, words)} that {seeds} seeds can show"
         if equal:
-            text += f"; {seeds} seeds show no difference to {listed(equal)}, and it ahead of {listed(worse)}"
+            text += f"; {seeds} seeds show no difference to {self._all(equal, words)}, and it ahead of "
         else:
-            text += f", ahead of {listed(worse)}"
+            text += ", ahead of "
+        text += self._all(worse, words)
         if best in self.baselines:
-            beaten = not {c.name for c in self.contenders} - {m for m, gap in gaps.items() if gap and gap.clear}
+            beaten = {c.name for c in self.contenders} <= set(worse)
             text += ": the baseline wins" if beaten else ": no cell is shown to beat the baseline"
         return text
 
     def _called(self, model: str) -> str:
         return f"the baseline “{model}”" if model in self.baselines else f"the {model}"
 
-    def _with(self, model: str, words: Mapping[str, str]) -> str:
-        return f"{self._called(model)} ({words[model]})"
+    def _all(self, models: Sequence[str], words: Mapping[str, str]) -> str:
+        """Models with their scores, the baselines last."""
+        cells = [f"the {model} ({words[model]})" for model in models if model not in self.baselines]
+        others = [f"“{model}” ({words[model]})" for model in models if model in self.baselines]
+        if others:
+            others[0] = f"the baseline{'s' * (len(others) > 1)} {others[0]}"
+        return listed([*cells, *others])
 
     def _fallen(self) -> str:
         fallen = [f"{c.diverged} of {len(c.outcomes)} of the {c.name}" for c in self.contenders if c.diverged]
