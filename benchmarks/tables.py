@@ -29,7 +29,7 @@ def main() -> None:
     show("Penn Treebank, words", ["ptb-words"], told, "language")
     show("Penn Treebank, characters", ["ptb-characters"], told, "language")
     show("Tiny Shakespeare, characters", ["shakespeare"], ["nats", *told], "language")
-    show("One text, word by word", ["generation"], ["tokens/s"], "language")
+    show("One text, word by word", ["generation"], ["tokens/s", "ratio"], "language")
     show("Start-up", ["start-up"], ["seconds, median of 5", "slowest"])
 
 

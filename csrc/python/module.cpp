@@ -104,6 +104,15 @@ void define(nb::module_& m, const std::string& suffix) {
           return stream<T>(static_cast<Cell>(cell), batch, input, hidden, projected, parameters<const T>(weights),
                            {h_zone, c_zone}, rounds);
         });
+
+  nb::class_<Readout<T>>(m, ("Readout_" + suffix).c_str())
+      .def("run", [](Readout<T>& readout, std::int64_t batch, Address x, Address y) {
+        readout.run(batch, at<const T>(x), at<T>(y));
+      });
+  m.def(("readout_" + suffix).c_str(),
+        [](std::int64_t inputs, std::int64_t outputs, Address weight, Address bias, bool rounds) {
+          return readout<T>(inputs, outputs, at<const T>(weight), at<const T>(bias), rounds);
+        });
 }
 
 }  // namespace

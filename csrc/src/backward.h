@@ -239,14 +239,15 @@ class Backward {
 
   // And on to the cell's output, one panel of units.
   void through_projection(int index, std::int64_t t, std::int64_t n, T* const* places, PeepholeSums* peepholes) {
-    using Product = RowTile<T, L::lanes>;
+    using Product = RowTile<T>;
     static_assert(Product::most <= HiddenTile::most);
     const Rows& rows = team_.groups[index].rows;
     in_pieces(0, rows.running(t), Product::most, [&](std::int64_t a, std::int64_t b) {
       const T* from[Product::most];
       for (std::int64_t j = a; j < b; ++j) from[j - a] = projected(index, rows.row(t, j));
       by_rows<Product::template Rows, Product::most>(static_cast<int>(b - a), static_cast<const T* const*>(from),
-                                                     layout_.output, static_cast<const T*>(projection_panel(n)), places,
+                                                     layout_.output, static_cast<const T*>(projection_panel(n)),
+                                                     static_cast<const T*>(nullptr), places,
                                                      static_cast<std::int64_t>(L::columns));
       for (std::int64_t j = a; j < b; ++j) cell(index, t, j, n, places[j - a], peepholes);
     });

@@ -74,6 +74,12 @@ const Kernels<double>& kernels(int set, const Shape& shape, double) {
   return usable()[set].table->twice[static_cast<int>(shape.cell)];
 }
 
+MakeReadout<float> maker(int set, bool rounds, float) {
+  const InstructionSet& isa = usable()[set];
+  return rounds && isa.rounding != nullptr ? isa.rounding->readout : isa.table->single_readout;
+}
+MakeReadout<double> maker(int set, bool, double) { return usable()[set].table->double_readout; }
+
 void check(const Shape& shape, bool zones) {
   if (shape.lengths != nullptr) {
     for (std::int64_t b = 0; b < shape.batch; ++b) {
@@ -157,13 +163,20 @@ std::unique_ptr<Stream<T>> stream(Cell cell, std::int64_t batch, std::int64_t in
   return kernels(chosen(), shape, T()).stream(Part(shape), weights, zoneout);
 }
 
+template <class T>
+std::unique_ptr<Readout<T>> readout(std::int64_t inputs, std::int64_t outputs, const T* weight, const T* bias,
+                                    bool rounds) {
+  return maker(chosen(), rounds, T())(inputs, outputs, weight, bias);
+}
+
 #define LONGSHORT_INSTANTIATE(T)                                                                           \
   template std::int64_t tape_bytes<T>(const Shape&);                                                       \
   template void forward(const Shape&, const Weights<T>&, const Input<T>&, const Output<T>&, void*);        \
   template void backward(const Shape&, const Weights<T>&, const Input<T>&, Sequences<const T>, void*,      \
                          const OutputGradients<T>&, const InputGradients<T>&, const WeightGradients<T>&);  \
   template std::unique_ptr<Stream<T>> stream(Cell, std::int64_t, std::int64_t, std::int64_t, std::int64_t, \
-                                             const Weights<T>&, Zoneout<T>, bool);
+                                             const Weights<T>&, Zoneout<T>, bool);                         \
+  template std::unique_ptr<Readout<T>> readout(std::int64_t, std::int64_t, const T*, const T*, bool);
 LONGSHORT_INSTANTIATE(float)
 LONGSHORT_INSTANTIATE(double)
 #undef LONGSHORT_INSTANTIATE

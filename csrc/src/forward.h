@@ -263,7 +263,7 @@ class Forward {
   T* projection_panel(std::int64_t n) { return projection_.data() + n * layout_.hidden * L::columns; }
 
   void project_output(int index, std::int64_t t, std::int64_t n) {
-    using Product = RowTile<T, L::lanes>;
+    using Product = RowTile<T>;
     const Rows& rows = team_.groups[index].rows;
     const std::int64_t first = n * L::columns, width = std::min<std::int64_t>(L::columns, layout_.output - first);
     in_pieces(0, rows.running(t), Product::most, [&](std::int64_t a, std::int64_t b) {
@@ -275,7 +275,8 @@ class Forward {
       }
       by_rows<Product::template Rows, Product::most>(static_cast<int>(b - a), static_cast<const T* const*>(from),
                                                      layout_.hidden, static_cast<const T*>(projection_panel(n)),
-                                                     static_cast<T* const*>(to), layout_.output - first);
+                                                     static_cast<const T*>(nullptr), static_cast<T* const*>(to),
+                                                     layout_.output - first);
       for (std::int64_t j = a; j < b && copies_hidden(); ++j) {
         for (std::int64_t k = first; k < first + width; k += L::lanes) {
           copy_hidden(index, t + 1, j, k, layout_.output - k, load(to[j - a] + k - first, layout_.output - k));

@@ -3,6 +3,7 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "readout.h"
 #include "stream.h"
 
 namespace longshort::LONGSHORT_ISA {
@@ -25,11 +26,17 @@ constexpr Kernels<T> kernels() {
   return {&tape_bytes<T, CellT>, &run_forward<T, CellT, P>, &run_backward<T, CellT, P>, &make_stream<T, CellT, P>};
 }
 
+template <class T, class P = T>
+std::unique_ptr<Readout<T>> make_readout(std::int64_t inputs, std::int64_t outputs, const T* weight, const T* bias) {
+  return std::make_unique<PackedReadout<T, P>>(inputs, outputs, weight, bias);
+}
+
 }  // namespace
 
 #if defined(__AVX512BF16__)
 // Of this instruction set only what is not AVX-512's own.
-extern const RoundingKernels rounding = {kernels<float, Lstm<float>, Pair>(), kernels<float, Gru<float>, Pair>()};
+extern const RoundingKernels rounding = {kernels<float, Lstm<float>, Pair>(), kernels<float, Gru<float>, Pair>(),
+                                         &make_readout<float, Pair>};
 #else
 #define LONGSHORT_CELLS(T)             \
   {kernels<T, RnnTanh<T>>(),           \
@@ -40,7 +47,8 @@ extern const RoundingKernels rounding = {kernels<float, Lstm<float>, Pair>(), ke
    kernels<T, Lstm<T, false, true>>(), \
    kernels<T, Lstm<T, true, true>>(),  \
    kernels<T, LayerNormLstm<T>>()}
-extern const KernelTable table = {LONGSHORT_CELLS(float), LONGSHORT_CELLS(double)};
+extern const KernelTable table = {LONGSHORT_CELLS(float), LONGSHORT_CELLS(double), &make_readout<float>,
+                                  &make_readout<double>};
 #undef LONGSHORT_CELLS
 #endif
 

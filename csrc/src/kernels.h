@@ -30,14 +30,21 @@ struct Kernels {
   std::unique_ptr<Stream<T>> (*stream)(const Part&, const Weights<T>&, Zoneout<T>);
 };
 
+template <class T>
+using MakeReadout = std::unique_ptr<Readout<T>> (*)(std::int64_t inputs, std::int64_t outputs, const T* weight,
+                                                    const T* bias);
+
 struct KernelTable {
   Kernels<float> single[kCells];  // by Cell
   Kernels<double> twice[kCells];
+  MakeReadout<float> single_readout;
+  MakeReadout<double> double_readout;
 };
 
 // Those whose products round both sides to bfloat16.
 struct RoundingKernels {
   Kernels<float> lstm, gru;
+  MakeReadout<float> readout;
 };
 
 namespace baseline {

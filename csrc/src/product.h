@@ -86,20 +86,28 @@ LONGSHORT_INLINE void multiply(Vec<T> (&sums)[R][Columns], int first, const Left
   }
 }
 
-// to = rows times a packed right-hand side, for R rows and one panel of two vectors of columns.
-template <class T, int Lanes>
+// to = start + rows times a packed right-hand side, for R rows and one panel of two vectors of columns; start is null
+// for zeros.
+template <class T, class P = T>
 struct RowTile {
+  static constexpr int lanes = kLanes<T>;
   static constexpr int most = kSums / 4 < 6 ? 6 : kSums / 4;
 
   template <int R>
   struct Rows {
-    static void run(const T* const* from, std::int64_t depth, const T* right, T* const* to, std::int64_t columns) {
+    static void run(const P* const* from, std::int64_t depth, const P* right, const T* start, T* const* to,
+                    std::int64_t columns) {
       Vec<T> sums[R][2] = {};
-      const T* places[R];
-      LONGSHORT_UNROLL for (int r = 0; r < R; ++r) places[r] = from[r];
-      multiply<T, R, 2>(sums, 0, Scattered<T>{places}, depth, right);
+      const P* places[R];
       LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
-        LONGSHORT_UNROLL for (int c = 0; c < 2; ++c) store(to[r] + c * Lanes, sums[r][c], columns - c * Lanes);
+        places[r] = from[r];
+        if (start != nullptr) {
+          LONGSHORT_UNROLL for (int c = 0; c < 2; ++c) sums[r][c] = load(start + c * lanes);
+        }
+      }
+      multiply<T, R, 2>(sums, 0, Scattered<P>{places}, depth, right);
+      LONGSHORT_UNROLL for (int r = 0; r < R; ++r) {
+        LONGSHORT_UNROLL for (int c = 0; c < 2; ++c) store(to[r] + c * lanes, sums[r][c], columns - c * lanes);
       }
     }
   };

@@ -514,6 +514,58 @@ void test_stream() {
   }
 }
 
+template <class T>
+void compare_readout(std::int64_t batch, std::int64_t inputs, std::int64_t outputs, bool biased, unsigned seed) {
+  context = "readout " + std::to_string(batch) + ", " + std::to_string(inputs) + ", " + std::to_string(outputs) +
+            (sizeof(T) == 4 ? ", float, " : ", double, ") + instruction_set();
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal;
+  const auto draw = [&](std::int64_t n) {
+    std::vector<T> numbers(n);
+    for (T& v : numbers) v = static_cast<T>(normal(random));
+    return numbers;
+  };
+  const std::vector<T> x = draw(batch * inputs), bias = draw(biased ? outputs : 0);
+  std::vector<T> weight = draw(outputs * inputs);
+  Numbers want;
+  for (std::int64_t b = 0; b < batch; ++b) {
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      double sum = biased ? bias[o] : 0.0;
+      for (std::int64_t k = 0; k < inputs; ++k) sum += double(x[b * inputs + k]) * double(weight[o * inputs + k]);
+      want.push_back(sum);
+    }
+  }
+  std::vector<T> exact;
+  for (const bool rounds : {false, true}) {
+    std::vector<T> given = weight;
+    const auto layer = readout<T>(inputs, outputs, given.data(), pointer(bias), rounds);
+    std::fill(given.begin(), given.end(), kNan<T>);
+    std::vector<T> y(batch * outputs + 1, T(42));
+    layer->run(batch, x.data(), y.data());
+    CHECK(y.back() == T(42));
+    y.pop_back();
+    const bool halves = rounds && sizeof(T) == 4 && instruction_set() == "avx512_bf16";
+    CHECK_NEAR(widen(y), want, halves ? 1e-2 : kTolerance<T>);
+    if (!rounds) exact = y;
+    CHECK((y == exact) != (halves && inputs * outputs > 100));
+  }
+}
+
+void test_readout() {
+  unsigned seed = 0;
+  for (const auto& set : instruction_sets()) {
+    use_instruction_set(set);
+    for (const std::int64_t batch : {1, 2, 7, 33}) {
+      for (const std::int64_t inputs : {1, 2, 31, 64, 129}) {
+        for (const std::int64_t outputs : {1, 15, 32, 100, 1001}) {
+          compare_readout<float>(batch, inputs, outputs, ++seed % 2 == 0, seed);
+          compare_readout<double>(batch, inputs, outputs, seed % 2 == 0, seed);
+        }
+      }
+    }
+  }
+}
+
 // -- threads, processes, and the caller's arithmetic ------------------------------------------------------------------
 
 // Problems large enough for several threads; shared out by units, and by sequences.
@@ -645,6 +697,7 @@ int main(int argc, char** argv) {
   test_changed_between();
   test_refusals();
   test_stream();
+  test_readout();
   test_concurrent_calls(quick);
   test_fork();
   test_denormals();

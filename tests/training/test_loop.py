@@ -71,7 +71,7 @@ def rate(step, schedule):
     return (1 + np.cos(np.pi * (step - schedule.warmup) / (schedule.steps - schedule.warmup))) / 2
 
 
-def averaged(problem, schedule, seed):
+def averaged(problem, schedule, seed, precision):
     """The loop once more in ten lines of plain PyTorch: AdamW, cosine, clipping, moving average; losses too."""
     network, losses = problem.network, []
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
@@ -80,7 +80,8 @@ def averaged(problem, schedule, seed):
     for step in range(schedule.steps):
         rng = np.random.default_rng([seed, step // schedule.check_every, step % schedule.check_every])
         optimizer.param_groups[0]["lr"] = schedule.learning_rate * rate(step, schedule)
-        loss, _ = problem.loss(network, problem.training_batch(Turn(step, 0, 1, rng)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+            loss, _ = problem.loss(network, problem.training_batch(Turn(step, 0, 1, rng)))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), schedule.clip)
@@ -93,10 +94,12 @@ def averaged(problem, schedule, seed):
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 5])
-def test_it_is_adamw_with_cosine_clipping_and_a_moving_average(tmp_path, warmup):
-    schedule = replace(SCHEDULE, steps=12, weight_decay=0.1, warmup=warmup)
-    problem, checks, _ = run(tmp_path, problem=LeastSquares(validated=False), schedule=schedule, seed=7)
-    *_, (average, losses) = averaged(LeastSquares(validated=False), schedule, 7)
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_it_is_adamw_with_cosine_clipping_and_a_moving_average(tmp_path, warmup, precision):
+    schedule = replace(SCHEDULE, steps=12, weight_decay=0.1, warmup=warmup, clip=0.5)
+    given = {"schedule": schedule, "seed": 7, "precision": precision}
+    problem, checks, _ = run(tmp_path, problem=LeastSquares(validated=False), **given)
+    *_, (average, losses) = averaged(LeastSquares(validated=False), **given)
     for ours, theirs in zip(problem.network.parameters(), average, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
     assert [c.training for c in checks] == pytest.approx([np.mean(losses[k : k + 4]) for k in (0, 4, 8)], rel=1e-5)

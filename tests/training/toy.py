@@ -56,13 +56,14 @@ class Watcher:
 SCHEDULE = Schedule(steps=24, check_every=4, learning_rate=0.05, averaging=0.9)
 
 
-def run(checkpoints, *, problem=None, schedule=SCHEDULE, seed=1, watcher=None):
+def run(checkpoints, *, problem=None, schedule=SCHEDULE, seed=1, watcher=None, precision="32-true"):
     """Train, and return the problem, its checks and the watcher."""
     from longshort.training.loop import train
 
     problem = problem or LeastSquares(dropout=0.2)
     watcher = watcher or Watcher()
-    checks = train(problem, schedule, seed=seed, hardware=Hardware(), checkpoints=Path(checkpoints), watcher=watcher)
+    hardware = Hardware(precision=precision)
+    checks = train(problem, schedule, seed=seed, hardware=hardware, checkpoints=Path(checkpoints), watcher=watcher)
     return problem, checks, watcher
 
 

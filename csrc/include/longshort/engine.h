@@ -152,6 +152,20 @@ std::unique_ptr<Stream<T>> stream(Cell cell, std::int64_t batch, std::int64_t in
                                   std::int64_t projected, const Weights<T>& weights, Zoneout<T> zoneout = {},
                                   bool rounds = false);
 
+// A linear layer for the outputs of a stream, run again and again in one thread: y = x W' + b. Copies the weights.
+template <class T>
+class Readout {
+ public:
+  virtual ~Readout() = default;
+  // x (B, I), y (B, O).
+  virtual void run(std::int64_t batch, const T* x, T* y) = 0;
+};
+
+// weight (O, I), bias (O) or null for zeros; `rounds` is that of a Shape, in any layer.
+template <class T>
+std::unique_ptr<Readout<T>> readout(std::int64_t inputs, std::int64_t outputs, const T* weight, const T* bias,
+                                    bool rounds = false);
+
 // An OpenMP library's own functions: GOMP_parallel, omp_get_thread_num, omp_get_num_threads, omp_get_max_threads.
 struct OpenMP {
   void (*parallel)(void (*work)(void*), void* data, unsigned threads, unsigned flags) = nullptr;

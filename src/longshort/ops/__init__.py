@@ -7,11 +7,12 @@ A backend is a module with the two functions of `Backend` and one entry in `BACK
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
+import torch
 from torch import Tensor
 
 from longshort.errors import InputError
@@ -47,6 +48,7 @@ __all__ = [
     "State",
     "Trace",
     "Weights",
+    "readout",
     "recurrence",
     "step",
     "steps",
@@ -154,6 +156,17 @@ def steps(
     """Layers that keep their state in the core from step to step, or None where the core cannot or is not wanted."""
     _known(cell)
     return core.steps(cell, layers, batch, states, zoneout) if _backend(None) is core else None
+
+
+def readout(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+    """A linear layer for the outputs of `steps`, without gradients, x (B, I) → (B, O) of the weight's type.
+
+    A copy of the parameters is made now, (O, I) and (O,), in which a product with few rows is fast; under autocast to
+    bfloat16 it may round its two sides.
+    """
+    fast = core.readout(weight, bias) if _backend(None) is core else None
+    kept = [None if part is None else part.detach().clone() for part in (weight, bias)]
+    return fast or (lambda x: torch.nn.functional.linear(x.to(weight.dtype), *kept))
 
 
 def trace(

@@ -18,6 +18,7 @@ from longshort.ops.reference import CELLS, NO_MASKS, Masks, State, Weights
 
 try:
     from longshort.ops import kernels, operators
+    from longshort.ops.readout import Readout
     from longshort.ops.steps import Steps
     from longshort.ops.threads import borrow_threads
 
@@ -94,6 +95,12 @@ def steps(
         _can(cell, x.unsqueeze(0), state, weights) for weights, state in zip(layers, states, strict=True)
     )
     return Steps(cell, layers, batch, states, zoneout, rounds=_rounds(x)) if able else None
+
+
+def readout(weight: Tensor, bias: Tensor | None) -> Readout | None:
+    """A linear layer for a few rows at a time; None where the core has none."""
+    able = operators is not None and weight.is_cpu and weight.dtype in kernels.DTYPES
+    return Readout(weight, bias, rounds=_rounds(weight)) if able else None
 
 
 def _can(cell: str, x: Tensor, state: State | None, weights: Weights) -> bool:

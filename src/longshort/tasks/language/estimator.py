@@ -20,8 +20,8 @@ from longshort.errors import InputError, Note
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
 from longshort.settings import is_whole
-from longshort.tasks.language import scoring
 from longshort.space import Ranges
+from longshort.tasks.language import scoring
 from longshort.tasks.language.adaptation import choose_cache, choose_dynamic, gradient_roots
 from longshort.tasks.language.baselines import Baselines
 from longshort.tasks.language.config import LanguageConfig, Plan, ranges
@@ -72,8 +72,9 @@ class Fitted:
 
     @cached_property
     def writer(self) -> Writer:
-        """What draws texts from the network."""
-        return Writer(self.network)
+        """What draws texts from the network, in the precision in which training would be fastest here."""
+        precision = Hardware(precision="auto").resolved(LanguageModel.half).precision
+        return Writer(self.network, rounds=precision == "bf16-mixed")
 
     @property
     def passage(self) -> IntArray:
@@ -100,8 +101,8 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
     task = "language"
     settings_type = LanguageConfig
     scores_type = LanguageScores
-    half = True
     measures = ("tokens", "vocabulary_size", "validation", "test", "seed")
+    half = True
     next_steps = {  # noqa: RUF012 - as the base class says
         "Write": "longshort generate {run} --temperature 0.8",
         "Score": "longshort score {run} TEXT",
@@ -258,6 +259,9 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
 
         return [make_network(self.config, material.plan)]
 
+    def _ranges(self, material: Material) -> Ranges:
+        return ranges(material.plan)
+
     def _train(self, material: Material, checkpoints: Path, hardware: Hardware, progress: Progress) -> Fitted:
         from longshort.tasks.language.training import train_network
 
@@ -276,9 +280,6 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
         )
 
     def _test(self, material: Material, progress: Progress) -> None:
-    def _ranges(self, material: Material) -> Ranges:
-        return ranges(material.plan)
-
         progress.note("counting for the baselines")
         baselines = Baselines.fit(material.tokenizer, self.fitted.training, material.validation)
         self._fitted = replace(self.fitted, order=baselines.counts.order)

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from longshort import ops
 from longshort.data.tokens import Tokenizer
 from longshort.tasks.language.network import LanguageNetwork
 from longshort.tasks.language.sampling import Sampler, Sampling
 
 
 class Writer:
-    """Draws tokens from a network in evaluation, whose weights it takes as they are now."""
+    """Draws tokens from a network in evaluation, whose weights it takes as they are now.
 
-    def __init__(self, network: LanguageNetwork) -> None:
-        self._network = network
-        # A product with few rows is several times faster where these weights stand the other way round, (E, V).
-        self._softmax: tuple[Tensor, Tensor] | None = None
-        if network.adaptive is None:
-            weight, bias = network.full_softmax
-            self._softmax = weight.detach().t().contiguous(), bias.detach()
+    Args:
+        network: on the CPU.
+        rounds: whether its products may round their two sides to bfloat16, as a training in bfloat16 does. It takes
+            half as long, as that is mostly the time in which the weights are read.
+    """
+
+    def __init__(self, network: LanguageNetwork, *, rounds: bool = False) -> None:
+        self._network, self._rounds = network, rounds
+        self._projection: Callable[[Tensor], Tensor] = network.projection
+        self._softmax: Callable[[Tensor], Tensor] | None = None
+        with self._precision():
+            if network.adaptive is None:
+                self._softmax = ops.readout(*network.full_softmax)
+            if isinstance(network.projection, torch.nn.Linear):
+                self._projection = ops.readout(network.projection.weight, None)
 
     def generate(self, prompt: Sequence[int], sampling: Sampling, forbidden: int | None) -> Iterator[list[int]]:
         """The next token of every sample, again and again.
@@ -47,15 +56,18 @@ class Writer:
             yield drawn.tolist()
             with torch.no_grad():
                 x = network.embed(drawn)
-                for stream in streams:
-                    x = stream(x)
-                logits = self._log_probabilities(network.projection(x))
+                with self._precision():
+                    for stream in streams:
+                        x = stream(x).float()
+                logits = self._log_probabilities(self._projection(x))
 
     def _log_probabilities(self, features: Tensor) -> Tensor:
         if self._softmax is None:
             return self._network.log_probabilities(features)
-        weight, bias = self._softmax
-        return (features @ weight).add_(bias).log_softmax(-1)
+        return self._softmax(features).log_softmax(-1)
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=self._rounds)
 
 
 def _expanded(state: tuple[Tensor, ...], count: int) -> Tensor | tuple[Tensor, ...]:
