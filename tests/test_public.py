@@ -10,7 +10,8 @@ import longshort
 
 PUBLIC = {
     "longshort": [
-        *("Classifier", "Forecaster", "InputError", "LanguageModel", "LongshortError", "__version__"),
+        *("Chatbot", "Classifier", "Forecaster", "InputError", "LanguageModel", "LongshortError", "Summarizer"),
+        *("Translator", "__version__"),
         *("data", "nn", "ops"),
     ],
     "longshort.data": [

@@ -11,25 +11,32 @@ if TYPE_CHECKING:
     from longshort.tasks.classify import Classifier
     from longshort.tasks.forecast import Forecaster
     from longshort.tasks.language import LanguageModel
+    from longshort.tasks.seq2seq import Chatbot, Summarizer, Translator
 
 __version__ = "0.1.0"
 
 # Nothing heavy is loaded until a name is used, so that the command answers at once.
 _HOMES = {
+    "Chatbot": "longshort.tasks.seq2seq",
     "Classifier": "longshort.tasks.classify",
     "Forecaster": "longshort.tasks.forecast",
     "InputError": "longshort.errors",
     "LanguageModel": "longshort.tasks.language",
     "LongshortError": "longshort.errors",
+    "Summarizer": "longshort.tasks.seq2seq",
+    "Translator": "longshort.tasks.seq2seq",
 }
 _PACKAGES = ("data", "nn", "ops")
 
 __all__ = [
+    "Chatbot",
     "Classifier",
     "Forecaster",
     "InputError",
     "LanguageModel",
     "LongshortError",
+    "Summarizer",
+    "Translator",
     "__version__",
     "data",
     "nn",

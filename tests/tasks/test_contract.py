@@ -77,8 +77,56 @@ def reviews(folder):
     return path
 
 
+def sentences(folder):
+    """English and something that each word of it stands for."""
+    path = folder / "sentences.csv"
+    rng = np.random.default_rng(0)
+    words = {"the": "la", "cat": "kato", "dog": "hundo", "sees": "vidas", "a": "unu", "bird": "birdo", "red": "ruga"}
+    rows = [" ".join(rng.choice(list(words), rng.integers(3, 8))) for _ in range(120)]
+    pl.DataFrame({"source": rows, "target": [" ".join(words[w] for w in row.split()) for row in rows]}).write_csv(path)
+    return path
+
+
+def mails(folder):
+    path = folder / "mails.jsonl"
+    rng = np.random.default_rng(0)
+    topics, days = ["meeting", "invoice", "party"], ["monday", "friday"]
+    lines = []
+    for _ in range(90):
+        topic, day = rng.choice(topics), rng.choice(days)
+        filler = " ".join(rng.choice(["please", "note", "that", "we", "all", "agree"], 8))
+        document = f"Dear all. The {topic} is on {day}. {filler}."
+        lines.append(json.dumps({"document": document, "summary": f"{topic} {day}", "references": [f"{topic} {day}"]}))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def talks(folder):
+    path = folder / "talks.jsonl"
+    rng = np.random.default_rng(0)
+    lines = []
+    for _ in range(40):
+        city, food = rng.choice(["Rome", "Oslo"]), rng.choice(["fish", "bread"])
+        said = [f"I am in {city}.", "What do you want?", f"Some {food}.", f"There is {food} in {city}."]
+        turns = [{"speaker": ("user", "system")[k % 2], "text": text} for k, text in enumerate(said)]
+        lines.append(json.dumps({"turns": turns}))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+SMALL = {"hidden_size": 8, "steps": 10, "embedding_size": 8, "vocabulary_size": 280, "max_target": 8, "beam": 2}
+SMALL |= {"batch_tokens": 200, "validation": 0.1, "test": 0.2}
 TINY = {"hidden_size": 8, "steps": 10, "members": 2, "batch_size": 16, "test_windows": 2}
 CASES = (
+    Case(
+        task="chat",
+        write=talks,
+        settings=SMALL,
+        options=("hidden_size", "steps", "beam"),
+        baseline="Reply to the most similar context (TF-IDF)",
+        training=("network",),
+        files=("answers.parquet", "examples.parquet", "tokenizer.json"),
+    ),
     Case(
         task="classify",
         write=reviews,
@@ -105,6 +153,24 @@ CASES = (
         baseline="Kneser-Ney, order 3",
         training=("network",),
         files=("tokenizer.json", "text.safetensors"),
+    ),
+    Case(
+        task="summarize",
+        write=mails,
+        settings={**SMALL, "coverage": True},
+        options=("hidden_size", "steps", "beam"),
+        baseline="TextRank sentence",
+        training=("network",),
+        files=("answers.parquet", "examples.parquet", "tokenizer.json"),
+    ),
+    Case(
+        task="translate",
+        write=sentences,
+        settings={**SMALL, "shared": False},
+        options=("hidden_size", "steps", "beam"),
+        baseline="Copy of the source",
+        training=("network",),
+        files=("answers.parquet", "examples.parquet", "tokenizer.json", "tokenizer-targets.json"),
     ),
 )
 EVERY_RUN = ("manifest.json", "config.json", "model.json", "model.safetensors", "metrics.json", "report.html")
@@ -346,7 +412,7 @@ def test_resuming_with_other_settings_or_data(case, data, tmp_path, capfd):
     changed = Case(**{**vars(case), "settings": {**case.settings, "hidden_size": 9}})
     assert main(*changed.command(data, path, "--resume")) == 2
     assert "hidden_size" in capfd.readouterr().err
-    other = tmp_path / "other.csv"
+    other = tmp_path / f"other{Path(data).suffix}"
     lines = Path(data).read_text().splitlines()
     other.write_text("\n".join(lines[:-1]) + "\n")
     assert main(*case.command(other, path, "--resume")) == 2

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from longshort import __version__
-from longshort.cli import compare, demo, evaluate, explain, fit, generate, predict, score, study
+from longshort.cli import chat, compare, demo, evaluate, explain, fit, fit_sequences, generate, predict, score, study
 from longshort.errors import InputError, LongshortError, Note
 
 app = typer.Typer(
@@ -24,12 +24,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(fit.app)
+for command in (fit_sequences.translate, fit_sequences.summarize, fit_sequences.chat):
+    fit.app.command()(command)
 app.add_typer(compare.app)
 app.add_typer(study.app)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(explain.explain)
 app.command()(generate.generate)
+app.command()(chat.chat)
 app.command()(score.score)
 app.command()(demo.demo)
 

@@ -15,10 +15,11 @@ from longshort.errors import InputError
 def evaluate(
     run: Run,
     data: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Argument(
-            metavar="[DATA]",
-            help="Data that the run has not seen (for a forecaster the rows that came after); without, the test split.",
+            metavar="[DATA]...",
+            help="Data that the run has not seen (for a forecaster the rows that came after, for a translator also two "
+            "aligned files); without, the test split.",
         ),
     ] = None,
     field: Annotated[Text, typer.Option(help="A language model, JSON Lines: the field that holds the text.")] = None,
@@ -39,4 +40,7 @@ def evaluate(
         raise InputError(
             f"--{next(iter(options))} belongs to language models, {run} is a run of the task {model.task!r}"
         )
-    print_scores(model.evaluate(data, **options), json)
+    several = data is not None and len(data) > 1
+    if several and model.task not in ("language", "translate", "summarize"):
+        raise InputError(f"{len(data or [])} files are given, a run of the task {model.task!r} is evaluated on one")
+    print_scores(model.evaluate(data if several else data[0] if data else None, **options), json)

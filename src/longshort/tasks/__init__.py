@@ -14,6 +14,9 @@ ESTIMATORS = {
     "forecast": ("longshort.tasks.forecast", "Forecaster"),
     "language": ("longshort.tasks.language", "LanguageModel"),
     "classify": ("longshort.tasks.classify", "Classifier"),
+    "translate": ("longshort.tasks.seq2seq", "Translator"),
+    "summarize": ("longshort.tasks.seq2seq", "Summarizer"),
+    "chat": ("longshort.tasks.seq2seq", "Chatbot"),
 }
 
 

@@ -1,0 +1,309 @@
+"""What the three tasks share: the life cycle of an encoder-decoder, its answers, its attention, its run directory."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from longshort.artifact import RunDirectory
+from longshort.errors import InputError
+from longshort.estimator import Checks, Estimator
+from longshort.tasks.seq2seq.alignment import Alignment, align
+from longshort.tasks.seq2seq.beam import Hypothesis
+from longshort.tasks.seq2seq.config import Defaults, Plan, Seq2SeqConfig
+from longshort.tasks.seq2seq.constraints import Constraints
+from longshort.tasks.seq2seq.decoding import Decoding, answers
+from longshort.tasks.seq2seq.evaluation import Seq2SeqScores
+from longshort.tasks.seq2seq.examples import Examples, read_parts, write_parts
+from longshort.tasks.seq2seq.likelihood import log_likelihoods
+from longshort.tasks.seq2seq.material import Material, cut_to
+from longshort.tasks.seq2seq.network import Seq2SeqNetwork
+from longshort.tasks.seq2seq.problem import Encoded
+from longshort.tasks.seq2seq.vocabulary import Vocabulary
+from longshort.training import Hardware, Progress
+
+IntArray = NDArray[np.int32]
+
+VOCABULARIES, ANSWERS = ("tokenizer.json", "tokenizer-targets.json"), "answers.parquet"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `fit` leaves behind.
+
+    Attributes:
+        network: in evaluation.
+        sources, targets: vocabularies; one and the same if they are shared.
+        plan: sizes and length of training.
+        parts: examples of "training", "validation" and "test".
+        more: what else the task keeps.
+        checks: of the one training its looks at the validation split.
+        answers: model -> its answers to the test part; {} where there is none.
+        scores: of the test part, or None.
+    """
+
+    network: Seq2SeqNetwork
+    sources: Vocabulary
+    targets: Vocabulary
+    plan: Plan
+    parts: dict[str, Examples]
+    more: dict[str, Any]
+    checks: Checks
+    answers: dict[str, list[str]]
+    scores: Any = None
+
+    @property
+    def networks(self) -> tuple[Seq2SeqNetwork, ...]:
+        """The one network."""
+        return (self.network,)
+
+    @property
+    def held_out(self) -> Examples:
+        """The test part, or the validation part where there is no test."""
+        return self.parts["test"] if len(self.parts["test"]) else self.parts["validation"]
+
+
+class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
+    """An LSTM that reads one sequence and writes another: the base of `Translator`, `Summarizer` and `Chatbot`.
+
+    Attributes:
+        defaults: what the task takes where the settings say nothing.
+        columns: what an answer's source and the answer are called in tables.
+        from_end: whether of a source that is too long the end is read.
+    """
+
+    settings_type = Seq2SeqConfig
+    scores_type = Seq2SeqScores
+    half = True
+    defaults: ClassVar[Defaults]
+    columns: ClassVar[tuple[str, str]]
+    from_end: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """How the model is called in tables."""
+        return "LSTM without attention" if self.config.attention == "none" else "LSTM with attention"
+
+    def decoding(self, **settings: Any) -> Decoding:
+        """How answers are found: as the model's settings say, and changed by `settings`, fields of `Decoding`."""
+        plan = self.fitted.plan
+        known = {
+            "length_penalty": self.config.length_penalty,
+            "no_repeat": plan.no_repeat,
+            "max_length": plan.max_target,
+        }
+        beam = max(self.config.beam, settings.get("n_best", 1) if settings.get("method") != "sample" else 1)
+        return Decoding.from_dict({"beam": beam, **known, **settings})
+
+    def evaluate(self, data: Any = None, **decoding: Any) -> Any:
+        """Score beside the baselines: on new data as `fit` takes it, or what `fit` held out if None.
+
+        Args:
+            data: sources with their targets.
+            decoding: fields of `Decoding`.
+
+        Raises:
+            InputError: the data cannot be read, or nothing was held out and none is given.
+        """
+        if data is None and not decoding:
+            if self.fitted.scores is None:
+                raise InputError("no test part was held out: give data that the model has not learnt from")
+            return self.fitted.scores
+        examples = self.fitted.parts["test"] if data is None else self._examples(data)
+        return self._score(examples, self._all_answers(examples, decoding))
+
+    def predict(self, data: Any = None, **decoding: Any) -> pl.DataFrame:
+        """Answers to new sources.
+
+        Args:
+            data: what is to be answered; None for the sources that `fit` held out.
+            decoding: fields of `Decoding`, such as `beam=10`, `n_best=3`, `method="sample"`, `forbidden=("car",)`.
+
+        Returns:
+            A row for each answer: the source, the answer, its `score` (natural log-probability, divided by the length
+            to the power `length_penalty`), and with several answers to a source their `rank`.
+        """
+        settings = self.decoding(**decoding)
+        sources = self.fitted.held_out.sources if data is None else self._sources(data)
+        found = self._found(sources, settings)
+        rows = [
+            (self._shown(source), self._said(hypothesis), rank, hypothesis.score)
+            for source, hypotheses in zip(sources, found, strict=True)
+            for rank, hypothesis in enumerate(hypotheses, 1)
+        ]
+        schema = {self.columns[0]: pl.String, self.columns[1]: pl.String, "rank": pl.Int64, "score": pl.Float64}
+        table = pl.DataFrame(rows, schema=schema, orient="row")
+        return table if settings.n_best > 1 else table.drop("rank")
+
+    def align(self, source: Any, answer: str | None = None) -> Alignment:
+        """Where the network looked in a source while it wrote an answer, by default its own.
+
+        Raises:
+            InputError: the network has no attention.
+        """
+        if self.config.attention == "none":
+            raise InputError("this network has no attention to show: fit one with attention")
+        fitted = self.fitted
+        (asked,) = self._sources([source])
+        (read,) = self._tokens([asked])
+        if answer is None:
+            written: Any = self._found([asked], self.decoding())[0][0].tokens
+        else:
+            (written,) = fitted.targets.encode([answer])
+        return align(fitted.network, fitted.sources, fitted.targets, read, written)
+
+    # -- the life cycle ------------------------------------------------------------------------------------------------
+
+    def _describe(self, material: Material) -> dict[str, Any]:
+        return {"plan": material.plan.to_dict(), "data": material.data}
+
+    def _untrained(self, material: Material) -> Sequence[Seq2SeqNetwork]:
+        from longshort.tasks.seq2seq.training import make_network
+
+        return [make_network(self.config, material.plan)]
+
+    def _train(self, material: Material, checkpoints: Path, hardware: Hardware, progress: Progress) -> Fitted:
+        from longshort.tasks.seq2seq.training import train_network
+
+        for note in (*material.notes, material.plan.describe()):
+            progress.note(note)
+        training, validation = material.encoded["training"], material.encoded["validation"]
+        network, checks = train_network(
+            training, validation, self.config, material.plan, checkpoints, hardware, progress
+        )
+        return Fitted(
+            network=network,
+            sources=material.sources,
+            targets=material.targets,
+            plan=material.plan,
+            parts=material.parts,
+            more=material.more,
+            checks=[checks],
+            answers={},
+        )
+
+    def _test(self, material: Material, progress: Progress) -> None:
+        test = material.parts["test"]
+        if not len(test):
+            return
+        progress.note(f"answering {len(test):,} held-out examples, beside the baselines")
+        found = self._all_answers(test, {})
+        self._fitted = replace(self.fitted, answers=found, scores=self._score(test, found))
+
+    def _write(self, run: RunDirectory) -> None:
+        fitted = self.fitted
+        run.write_tensors("model.safetensors", {k: v.numpy() for k, v in fitted.network.state_dict().items()})
+        run.write_json("model.json", {"plan": fitted.plan.to_dict(), "more": fitted.more})
+        run.write_json(VOCABULARIES[0], fitted.sources.to_json())
+        if not self.config.shared:
+            run.write_json(VOCABULARIES[1], fitted.targets.to_json())
+        write_parts(run, fitted.parts)
+        if fitted.answers:
+            run.write_table(ANSWERS, pl.DataFrame(fitted.answers))
+
+    def _restore(self, run: RunDirectory, checks: Checks, scores: Any) -> Fitted:
+        import torch
+
+        from longshort.tasks.seq2seq.training import make_network
+
+        described = run.read_json("model.json")
+        plan = Plan.from_dict(described["plan"])
+        with torch.random.fork_rng(devices=[]):  # the caller's random numbers are none of our business
+            network = make_network(self.config, plan).eval()
+        weights = {name: torch.from_numpy(value) for name, value in run.read_tensors("model.safetensors").items()}
+        network.load_state_dict(weights)
+        sources = Vocabulary.from_json(run.read_json(VOCABULARIES[0]))
+        return Fitted(
+            network=network,
+            sources=sources,
+            targets=sources if self.config.shared else Vocabulary.from_json(run.read_json(VOCABULARIES[1])),
+            plan=plan,
+            parts=read_parts(run),
+            more=described["more"],
+            checks=checks,
+            answers=run.read_table(ANSWERS).to_dict(as_series=False) if run.has(ANSWERS) else {},
+            scores=scores,
+        )
+
+    def _report(self) -> str:
+        from longshort.tasks.seq2seq.report import render
+
+        return render(self)
+
+    # -- answers -------------------------------------------------------------------------------------------------------
+
+    def _all_answers(self, examples: Examples, decoding: dict[str, Any]) -> dict[str, list[str]]:
+        """Of our model and of every baseline the answers to examples."""
+        found = self._found(examples.sources, self.decoding(**{**decoding, "n_best": 1}))
+        return {self.name: [self._said(best) for best, *_ in found], **self._rivals(examples.sources)}
+
+    def _found(self, sources: Sequence[str], settings: Decoding) -> list[list[Hypothesis]]:
+        fitted = self.fitted
+        tokens = self._tokens(sources)
+        limits = [min(settings.max_length, self._limit(len(row))) for row in tokens]
+        vocabulary = fitted.targets
+        special = tuple(range(vocabulary.end + 1, len(vocabulary)))
+        constraints = Constraints(
+            end=vocabulary.end,
+            never=(vocabulary.begin, *special),
+            forbidden=tuple(tuple(row.tolist()) for row in vocabulary.encode(settings.forbidden)),
+            forced=tuple(tuple(row.tolist()) for row in vocabulary.encode(settings.forced)),
+            min_length=settings.min_length,
+            no_repeat=settings.no_repeat,
+        )
+        found = answers(fitted.network, tokens, settings, constraints, limits)
+        # What is empty has an empty answer.
+        nothing = Hypothesis(np.zeros(0, dtype=np.int64), 0.0, 0.0)
+        return [row if source else [nothing] for source, row in zip(sources, found, strict=True)]
+
+    def _tokens(self, sources: Sequence[str]) -> list[IntArray]:
+        return cut_to(self.fitted.sources.encode(sources), self.fitted.plan.max_source, self.from_end)
+
+    def _said(self, hypothesis: Hypothesis) -> str:
+        return self.fitted.targets.decode(hypothesis.tokens)
+
+    def _perplexity(self, sources: Sequence[str], targets: Sequence[str]) -> float:
+        """Exponential of the mean negative log-likelihood of a target token, the end included."""
+        fitted = self.fitted
+        written = [row[: fitted.plan.max_target] for row in fitted.targets.encode(targets)]
+        pairs = Encoded(self._tokens(sources), written, fitted.targets.begin, fitted.targets.end)
+        logs = log_likelihoods(fitted.network, pairs)
+        return math.exp(min(-logs.sum() / sum(len(row) + 1 for row in written), 700.0))
+
+    def _limit(self, length: int) -> int:
+        """Tokens of an answer at most, for a source of so many."""
+        return self.fitted.plan.max_target
+
+    def _shown(self, source: str) -> str:
+        """A source as people read it."""
+        return source
+
+    # -- what a task fills in ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _examples(self, data: Any) -> Examples:
+        """New sources with their targets."""
+
+    @abstractmethod
+    def _sources(self, data: Any) -> Sequence[str]:
+        """New sources alone, as examples have them."""
+
+    @abstractmethod
+    def _rivals(self, sources: Sequence[str]) -> dict[str, list[str]]:
+        """Every baseline's answers."""
+
+    @abstractmethod
+    def _score(self, examples: Examples, found: dict[str, list[str]]) -> Any:
+        """Scores of the answers of all models, ours first."""
+
+    @abstractmethod
+    def quality(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+        """How good each answer is by itself, 0 to 100."""

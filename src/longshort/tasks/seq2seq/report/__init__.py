@@ -1,0 +1,3 @@
+from longshort.tasks.seq2seq.report.page import render
+
+__all__ = ["render"]
