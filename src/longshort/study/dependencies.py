@@ -147,6 +147,10 @@ class CopyMemory(Dependency):
         told[steps - self.digits :] = digits
         return np.eye(self.inputs)[read], told
 
+    def training_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss summed over the steps, for each digit: the more blanks there are, the less a digit is in the mean."""
+        return self.loss(outputs, targets) * (len(targets) / self.digits)
+
     def score(self, outputs: Tensor, targets: Tensor) -> float:
         """The share of the digits that are right."""
         return super().score(outputs[-self.digits :], targets[-self.digits :])
