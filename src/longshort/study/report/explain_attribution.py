@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 # Channels that are drawn: those with the largest attributions.
 CHANNELS = 12
+# Of long sequences only the part is shown that begins so many steps before the first with such a share of the largest.
+AROUND = 150
+WEIGHTY = 0.01
 # Those with a smaller share of all are left out.
 LEAST = 0.002
 
@@ -52,10 +55,20 @@ def attribution_section(found: Attribution, subject: Explainable) -> Section:
 
 def _text(found: Attribution, subject: Explainable) -> Html:
     largest = max(float(np.abs(found.steps).max()), 1e-12)
-    tokens = running(subject.labels)
-    hints = [number(float(value), 2) for value in found.steps]
-    shades = [float(value) / largest for value in found.steps]
+    first = _first(found)
+    tokens = running(subject.labels)[first:]
+    hints = [number(float(value), 2) for value in found.steps[first:]]
+    shades = [float(value) / largest for value in found.steps[first:]]
+    if first:
+        tokens, hints, shades = ["… ", *tokens], ["", *hints], [0.0, *shades]
     return marked(tokens, shades, hints, label="Text in the colours of its attributions")
+
+
+def _first(found: Attribution) -> int:
+    """The step from which a long sequence is shown: well before the first that has any weight."""
+    size = np.abs(found.steps)
+    weighty = np.flatnonzero(size >= WEIGHTY * size.max())
+    return max(0, int(weighty[0]) - AROUND) if len(size) > 2 * AROUND and size.max() > 0 else 0
 
 
 def running(labels: Sequence[str]) -> list[str]:
@@ -81,14 +94,18 @@ def _by_step(found: Attribution, subject: Explainable, what: str) -> Html:
         {
             "data": [bar],
             "layout": {
-                "xaxis": {"title": {"text": plain(subject.step)}},
+                "xaxis": {
+                    "title": {"text": plain(subject.step)},
+                    "range": [_first(found) + 0.4, len(found.steps) + 0.6],
+                },
                 "yaxis": {"title": {"text": "attribution"}},
-                "bargap": 0.05 if len(found.steps) < 200 else 0,
+                "bargap": 0.05 if len(found.steps) - _first(found) < 200 else 0,
             },
         },
         alt=f"Bar chart of the attribution of each of {len(found.steps)} {subject.step}s.",
         caption=f"Integrated gradients of {what} (Sundararajan, Taly and Yan 2017). Above 0 the {subject.step} speaks "
-        "for it, below 0 against it.",
+        "for it, below 0 against it."
+        + (f" The {_first(found):,} {subject.step}s before these have next to no weight." if _first(found) else ""),
         height=280,
     )
 
