@@ -19,9 +19,9 @@ PUBLIC = {
         *("read_corpus", "read_future", "read_labelled", "read_panel", "read_table"),
     ],
     "longshort.study": [
-        *("CompareConfig", "Comparison", "Explanation", "GradientConfig", "GradientStudy", "LagComparison"),
-        *("LagsConfig", "TaskConfig", "compare", "compare_lags", "compare_task", "explain", "explain_network"),
-        "study_gradients",
+        *("Budget", "CompareConfig", "Comparison", "Explanation", "GradientConfig", "GradientStudy"),
+        *("LagComparison", "LagsConfig", "TaskConfig", "Tuning", "compare", "compare_lags"),
+        *("compare_task", "explain", "explain_network", "study_gradients", "tune"),
     ],
     "longshort.tasks.classify": ["Classifier", "ClassifyConfig", "ClassifyScores"],
     "longshort.tasks.forecast": ["Backtest", "ForecastConfig", "Forecaster", "ForecastScores"],
@@ -59,7 +59,7 @@ def loaded_after(statement):
 
 HEAVY = {
     *("torch", "lightning", "polars", "pandas", "numpy", "statsforecast", "utilsforecast", "plotly", "typer", "rich"),
-    *("onnx", "onnxscript", "sklearn", "scipy"),
+    *("onnx", "onnxscript", "optuna", "ray", "sklearn", "scipy"),
 }
 
 

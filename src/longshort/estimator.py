@@ -98,10 +98,10 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
     scores_type: ClassVar[type[Scores]]
     # What somebody does with a fresh run: in a word, and as a command in which {run} stands for the folder.
     next_steps: ClassVar[dict[str, str]]
-    # Whether training in bfloat16 is as good, so that it is done where the machine is faster with it.
-    half: ClassVar[bool] = False
     # Settings on which it depends what the validation loss says: not to be searched over.
     measures: ClassVar[tuple[str, ...]] = ("seed",)
+    # Whether training in bfloat16 is as good, so that it is done where the machine is faster with it.
+    half: ClassVar[bool] = False
 
     def __init__(self, config: SettingsT | None = None, /, **settings: Any) -> None:
         self.config: SettingsT = (
@@ -233,8 +233,6 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
         planned = {**self.config.to_dict(), **self._describe(material)["plan"]}
         return Size(planned["hidden_size"], weights)
 
-    @abstractmethod
-    def evaluate(self, data: Any = None) -> Scores:
     def space(self, data: Any, **options: Any) -> Space:
         """What a search over the settings may choose from, for this data.
 
@@ -249,6 +247,8 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
         given = {name: value for name, value in self.config.to_dict().items() if value is not None}
         return Space(self._ranges(material), {**described["plan"], **given}, described)
 
+    @abstractmethod
+    def evaluate(self, data: Any = None) -> Scores:
         """Score beside the baselines: on new data, or what `fit` held out if None."""
 
     @abstractmethod
@@ -347,6 +347,10 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
         """The networks that `_train` would begin with. A task overrides it."""
         raise InputError(f"the task {self.task!r} cannot tell the size of its networks yet: fit them one by one")
 
+    def _ranges(self, material: DataT) -> Ranges:
+        """The settings that are worth a search, and in which bounds. A task overrides it."""
+        return {}
+
     @abstractmethod
     def _train(self, material: DataT, checkpoints: Path, hardware: Hardware, progress: Progress) -> FittedT:
         """Learn, with whatever a resumption needs in the folder `checkpoints`."""
@@ -362,10 +366,6 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
     @abstractmethod
     def _restore(self, run: RunDirectory, checks: Checks, scores: Any) -> FittedT:
         """The inverse of `_write`; `checks` and `scores` are read already."""
-    @abstractmethod
-    def _ranges(self, material: DataT) -> Ranges:
-        """The settings that are worth a search, and in which bounds."""
-
 
     @abstractmethod
     def _report(self) -> str:

@@ -12,7 +12,20 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from longshort import __version__
-from longshort.cli import chat, compare, demo, evaluate, explain, fit, fit_sequences, generate, predict, score, study
+from longshort.cli import (
+    chat,
+    compare,
+    demo,
+    evaluate,
+    explain,
+    fit,
+    fit_sequences,
+    generate,
+    predict,
+    score,
+    study,
+    tune,
+)
 from longshort.errors import InputError, LongshortError, Note
 
 app = typer.Typer(
@@ -27,6 +40,7 @@ app.add_typer(fit.app)
 for command in (fit_sequences.translate, fit_sequences.summarize, fit_sequences.chat):
     fit.app.command()(command)
 app.add_typer(compare.app)
+app.add_typer(tune.app)
 app.add_typer(study.app)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)

@@ -12,8 +12,10 @@ from longshort.study.comparison import (
 )
 from longshort.study.explanation import Explanation, explain, explain_network
 from longshort.study.gradients import GradientConfig, GradientStudy, study_gradients
+from longshort.study.tuning import Budget, Tuning, tune
 
 __all__ = [
+    "Budget",
     "CompareConfig",
     "Comparison",
     "Explanation",
@@ -22,10 +24,12 @@ __all__ = [
     "LagComparison",
     "LagsConfig",
     "TaskConfig",
+    "Tuning",
     "compare",
     "compare_lags",
     "compare_task",
     "explain",
     "explain_network",
     "study_gradients",
+    "tune",
 ]
