@@ -106,6 +106,7 @@
   );
   const readout = make("p", { className: "readout" });
   const body = make("div", { className: "panels" });
+  const cursor = make("i", { className: "cursor", hidden: true }), stretch = make("i", { className: "stretch", hidden: true });
   const chips = make("div", { className: "chips" });
   stage.replaceChildren(controls, readout, body);
   stage.tabIndex = 0;
@@ -208,7 +209,7 @@
     const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     colour = {
       gate: ramp(["--seq-0", "--seq-1", "--seq-2"].map(rgb)), state: ramp(["--div-0", "--div-1", "--div-2"].map(rgb)),
-      ink: css("--ink"), soft: css("--soft"), grid: css("--grid"), mark: css("--rival-1"), pick: PICKS.map(css),
+      ink: css("--ink"), soft: css("--soft"), grid: css("--grid"), pick: PICKS.map(css),
     };
   }
   function panel(title, height, paint, rows = null) {
@@ -221,10 +222,15 @@
   }
   function build() {
     panels = [];
-    body.replaceChildren();
+    body.replaceChildren(cursor, stretch);
     const layer = current(), curves = meta.curves.length, count = Math.max(1, order.length);
     const narrow = meta.text ? 34 : 22;
-    panel(make("p", { textContent: curves ? meta.curves.map((c) => c.name).slice(0, 6).join(", ") : `${plural} read` }),
+    const names = meta.curves.slice(0, 6).map((c, n) => {
+      const name = make("span", { textContent: c.name + (n + 1 < Math.min(curves, 6) ? ", " : "") });
+      if (curves > 1) name.style.color = `var(${PICKS[n]})`;
+      return name;
+    });
+    panel(make("p", {}, ...(curves ? names : [`${plural} read`])),
       curves ? 84 + narrow : narrow + 6, (g, w, h) => paintAbove(g, w, h, narrow));
     const height = Math.max(28, Math.min(count * 16, { 1: 420, 2: 260, 3: 200 }[state.keys.length] ?? 140));
     for (const name of state.keys) {
@@ -381,19 +387,17 @@
       const g = canvas.getContext("2d");
       g.scale(ratio, ratio);
       paint(g, w, height);
-      if (hover) {
-        g.fillStyle = colour.mark;
-        g.globalAlpha = 0.55;
-        g.fillRect(x(w, hover.step), 0, Math.max(1, w / (state.to - state.from) * 0.15), height);
-        g.globalAlpha = 1;
-      }
-      if (drag && drag.to !== drag.from) {
-        g.fillStyle = colour.mark;
-        g.globalAlpha = 0.2;
-        g.fillRect(x(w, Math.min(drag.from, drag.to)), 0, Math.abs(x(w, drag.to) - x(w, drag.from)), height);
-        g.globalAlpha = 1;
-      }
     }
+    point();
+  }
+  // Where the mouse is: laid over the panels, so that none of them is drawn again.
+  function point() {
+    const lay = (node, on, from, to) => {
+      node.hidden = !on;
+      if (on) Object.assign(node.style, { left: x(100, from) + "%", width: `max(1px, ${x(100, to) - x(100, from)}%)` });
+    };
+    lay(cursor, hover, hover?.step, hover?.step + 1);
+    lay(stretch, drag && drag.to !== drag.from, Math.min(drag?.from, drag?.to), Math.max(drag?.from, drag?.to) + 1);
     tell();
   }
   function tell() {
@@ -414,10 +418,10 @@
 
   // -- the mouse -----------------------------------------------------------------------------------------------------
   let drag = null, waiting = false;
-  const soon = () => {
+  const soon = (act) => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; draw(); });
+    requestAnimationFrame(() => { waiting = false; act(); });
   };
   function watch({ canvas, rows }) {
     const step = (event) => Math.max(state.from, Math.min(state.to - 1,
@@ -427,9 +431,9 @@
     canvas.addEventListener("pointermove", (event) => {
       hover = { step: step(event), unit: unit(event) };
       if (drag) drag.to = step(event);
-      soon();
+      soon(point);
     });
-    canvas.addEventListener("pointerleave", () => { hover = null; drag = null; soon(); });
+    canvas.addEventListener("pointerleave", () => { hover = null; drag = null; soon(point); });
     canvas.addEventListener("pointerdown", (event) => { if (event.pointerType === "mouse") drag = { from: step(event), to: step(event) }; });
     canvas.addEventListener("pointerup", (event) => {
       const done = drag;
@@ -449,7 +453,8 @@
   colours();
   show();
   addEventListener("hashchange", () => { if (fromAddress()) { tidy(); show(); } });
-  new ResizeObserver(soon).observe(stage);
+  let wide = stage.clientWidth;
+  new ResizeObserver(() => { if (stage.clientWidth !== wide) { wide = stage.clientWidth; draw(); } }).observe(stage);
   const again = () => { colours(); draw(); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["class"] });
