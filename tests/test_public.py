@@ -15,8 +15,9 @@ PUBLIC = {
         *("data", "nn", "ops"),
     ],
     "longshort.data": [
-        *("Columns", "Corpus", "Document", "Frequency", "Panel", "Sequences", "Series", "Texts", "find_seasons"),
-        *("read_corpus", "read_future", "read_labelled", "read_panel", "read_table"),
+        *("Columns", "Corpus", "Dialogues", "Document", "Frequency", "Pairs", "Panel", "Sequences", "Series", "Texts"),
+        *("Turn", "find_seasons", "read_corpus", "read_dialogues", "read_future", "read_labelled", "read_pairs"),
+        *("read_panel", "read_table"),
     ],
     "longshort.study": [
         *("Budget", "CompareConfig", "Comparison", "Explanation", "GradientConfig", "GradientStudy"),
@@ -25,6 +26,10 @@ PUBLIC = {
     ],
     "longshort.tasks.classify": ["Classifier", "ClassifyConfig", "ClassifyScores"],
     "longshort.tasks.forecast": ["Backtest", "ForecastConfig", "Forecaster", "ForecastScores"],
+    "longshort.tasks.seq2seq": [
+        *("ChatScores", "Chatbot", "Decoding", "Seq2SeqConfig", "SummarizeScores", "Summarizer", "TranslateScores"),
+        "Translator",
+    ],
     "longshort.training": [
         *("Check", "Hardware", "Progress", "Schedule", "TerminalProgress", "Watcher", "default_progress"),
     ],
@@ -59,7 +64,7 @@ def loaded_after(statement):
 
 HEAVY = {
     *("torch", "lightning", "polars", "pandas", "numpy", "statsforecast", "utilsforecast", "plotly", "typer", "rich"),
-    *("onnx", "onnxscript", "optuna", "ray", "sklearn", "scipy"),
+    *("onnx", "onnxscript", "optuna", "ray", "sklearn", "scipy", "sacrebleu", "rouge_score", "nltk", "tokenizers"),
 }
 
 
@@ -74,6 +79,7 @@ HEAVY = {
         ("import longshort.nn", {"numpy", "torch"}),
         ("import longshort; longshort.Forecaster", {"numpy", "polars", "torch"}),
         ("import longshort; longshort.Classifier", {"numpy", "polars", "torch"}),
+        ("import longshort; longshort.Translator", {"numpy", "polars", "torch"}),
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_used(statement, allowed):

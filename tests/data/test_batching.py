@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshort.data.batching import SPREAD, batches_by_length
+from longshort.data.batching import SPREAD, batches_by_budget, batches_by_length
 
 lengths = st.lists(st.integers(1, 400), min_size=1, max_size=300)
 
@@ -51,3 +51,18 @@ def test_without_spread_only_ties_are_shuffled():
 def test_nothing_and_one(size):
     assert batches_by_length([], size, 0) == []
     assert [batch.tolist() for batch in batches_by_length([9], size, 0)] == [[0]]
+
+
+@given(st.lists(st.integers(0, 60), max_size=80), st.integers(1, 100), st.integers(0, 3))
+def test_a_budget_is_kept(lengths, budget, seed):
+    batches = batches_by_budget(lengths, budget, seed)
+    assert sorted(k for batch in batches for k in batch.tolist()) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) * max(lengths[k] for k in batch) <= budget or len(batch) == 1
+    again = batches_by_budget(lengths, budget, seed)
+    assert all((one == other).all() for one, other in zip(batches, again, strict=True))
+
+
+def test_batches_are_filled():
+    batches = batches_by_budget([5] * 100, 50, 0)
+    assert [len(batch) for batch in batches] == [10] * 10

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from longshort.data.encoding import decode_utf8, read_file
 from longshort.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, Table, load
@@ -22,6 +23,7 @@ from longshort.errors import InputError
 SOURCE_NAMES = ("source", "src", "document", "article", "text", "body", "content", "input")
 TARGET_NAMES = ("target", "tgt", "translation", "summary", "subject", "headline", "title", "abstract", "output")
 REFERENCE_NAMES = ("references", "summaries", "targets", "translations")
+KNOWN_NAMES = (*SOURCE_NAMES, *TARGET_NAMES, *REFERENCE_NAMES)
 # Files that hold a table; any other holds a text on each line.
 TABLES = tuple(suffix for suffix in TEXT_SUFFIXES if ".txt" not in suffix) + PARQUET_SUFFIXES + JSONL_SUFFIXES
 
@@ -224,9 +226,21 @@ def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _table(source: Any) -> Table:
-    if isinstance(source, str | Path) and str(source).lower().endswith(TEXT_SUFFIXES):
-        return load_written(source, (*SOURCE_NAMES, *TARGET_NAMES, *REFERENCE_NAMES))[0]
-    return load(source)
+    if not (isinstance(source, str | Path) and str(source).lower().endswith(TEXT_SUFFIXES)):
+        return load(source)
+    table, has_header = load_written(source, KNOWN_NAMES)
+    header = table.frame.columns
+    if not has_header or {name.lower() for name in header} & set(KNOWN_NAMES) or not any(map(_is_sentence, header)):
+        return table
+    # What stands in the first line are texts, not names.
+    first = pl.DataFrame({f"column {k}": [name] for k, name in enumerate(header, 1)})
+    rows = table.frame.rename(dict(zip(header, first.columns, strict=True)))
+    lines = None if table.lines is None else np.concatenate((table.lines[:1] - 1, table.lines))
+    return Table(pl.concat([first, rows]), table.name, lines)
+
+
+def _is_sentence(name: str) -> bool:
+    return len(name.split()) > 3 or name.rstrip()[-1:] in (".", "!", "?", "…")
 
 
 def _roles(table: Table, columns: Sequence[str | None]) -> tuple[str, str | None, str | None]:
@@ -247,7 +261,7 @@ def _roles(table: Table, columns: Sequence[str | None]) -> tuple[str, str | None
         written = called(TARGET_NAMES)
         free = [name for name in free if name != written]
     several = called(REFERENCE_NAMES)
-    texts = [name for name in free if name != several and table.frame[name].dtype.is_(_string())]
+    texts = [name for name in free if name != several and table.frame[name].dtype == pl.String]
     if read is None and written is None and len(texts) == 2:
         read, written = texts
     elif read is None and texts:
@@ -258,12 +272,6 @@ def _roles(table: Table, columns: Sequence[str | None]) -> tuple[str, str | None
     if read is None:
         raise InputError(f"{table.name}: cannot tell the sources among the columns {_names(table)}; name both columns")
     return read, written, several
-
-
-def _string() -> Any:
-    import polars as pl
-
-    return pl.String
 
 
 def _texts(table: Table, column: str) -> list[str]:

@@ -74,6 +74,7 @@ class Chatbot(Seq2Seq):
     task = "chat"
     scores_type = ChatScores
     columns = ("context", "reply")
+    metric = "BLEU"
     from_end = True
     next_steps = {  # noqa: RUF012 - as the base class says
         "Talk": "longshort chat {run}",
@@ -168,7 +169,8 @@ class Chatbot(Seq2Seq):
             raise InputError(f"{place}: nothing was said yet; give at least one turn")
         return found
 
-    def _shown(self, source: str) -> str:
+    def shown(self, source: str) -> str:
+        """A context with a line for every turn."""
         return named(source, self._marks).rpartition("\n")[0]
 
     def _rivals(self, sources: Sequence[str]) -> dict[str, list[str]]:

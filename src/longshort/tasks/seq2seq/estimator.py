@@ -77,6 +77,7 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
     Attributes:
         defaults: what the task takes where the settings say nothing.
         columns: what an answer's source and the answer are called in tables.
+        metric: by which models are compared first of all.
         from_end: whether of a source that is too long the end is read.
     """
 
@@ -85,6 +86,7 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
     half = True
     defaults: ClassVar[Defaults]
     columns: ClassVar[tuple[str, str]]
+    metric: ClassVar[str]
     from_end: ClassVar[bool] = False
 
     @property
@@ -135,7 +137,7 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
         sources = self.fitted.held_out.sources if data is None else self._sources(data)
         found = self._found(sources, settings)
         rows = [
-            (self._shown(source), self._said(hypothesis), rank, hypothesis.score)
+            (self.shown(source), self._said(hypothesis), rank, hypothesis.score)
             for source, hypotheses in zip(sources, found, strict=True)
             for rank, hypothesis in enumerate(hypotheses, 1)
         ]
@@ -151,14 +153,8 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
         """
         if self.config.attention == "none":
             raise InputError("this network has no attention to show: fit one with attention")
-        fitted = self.fitted
         (asked,) = self._sources([source])
-        (read,) = self._tokens([asked])
-        if answer is None:
-            written: Any = self._found([asked], self.decoding())[0][0].tokens
-        else:
-            (written,) = fitted.targets.encode([answer])
-        return align(fitted.network, fitted.sources, fitted.targets, read, written)
+        return self.aligned(asked, self.answer([asked])[0] if answer is None else answer)
 
     # -- the life cycle ------------------------------------------------------------------------------------------------
 
@@ -282,9 +278,19 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
         """Tokens of an answer at most, for a source of so many."""
         return self.fitted.plan.max_target
 
-    def _shown(self, source: str) -> str:
-        """A source as people read it."""
+    def shown(self, source: str) -> str:
+        """A source, as examples have it, as people read it."""
         return source
+
+    def answer(self, sources: Sequence[str]) -> list[str]:
+        """The best answer to each source, as examples have it."""
+        return [self._said(best) for best, *_ in self._found(sources, self.decoding())]
+
+    def aligned(self, source: str, answer: str) -> Alignment:
+        """`align` of a source as examples have it."""
+        fitted = self.fitted
+        (read,), (written,) = self._tokens([source]), fitted.targets.encode([answer])
+        return align(fitted.network, fitted.sources, fitted.targets, read, written)
 
     # -- what a task fills in ------------------------------------------------------------------------------------------
 

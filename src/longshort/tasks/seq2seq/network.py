@@ -19,8 +19,6 @@ from longshort.tasks.seq2seq.batch import Batch
 from longshort.tasks.seq2seq.decoder import Decoded, Decoder
 from longshort.tasks.seq2seq.encoder import Encoder, Memory
 
-# Embeddings are a softmax too: they begin this small, so that the first distributions are nearly even.
-INITIAL = 0.1
 # The least probability of a word: a copied one has none where no source token is it.
 LEAST = 1e-20
 
@@ -155,7 +153,7 @@ class Seq2SeqNetwork(nn.Module):
 
     def embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
         """What the layers read of tokens (…, B), (…, B, E); in training some tokens, and numbers, are left out."""
-        x: Tensor = embedding(ids)
+        x: Tensor = embedding(ids) * embedding.embedding_dim**0.5
         if self.training and self.dropout.words:
             kept = torch.rand(ids.shape, device=ids.device) >= self.dropout.words
             x = x * kept.unsqueeze(-1)
@@ -163,6 +161,10 @@ class Seq2SeqNetwork(nn.Module):
 
 
 def _embedding(tokens: int, size: int) -> nn.Embedding:
+    """Small enough for a softmax that begins nearly even; what is read is multiplied by the root of the size.
+
+    As in Vaswani et al. 2017, section 3.4. With smaller inputs attention hardly learns to look anywhere.
+    """
     embedding = nn.Embedding(tokens, size)
-    nn.init.uniform_(embedding.weight, -INITIAL, INITIAL)
+    nn.init.normal_(embedding.weight, std=size**-0.5)
     return embedding

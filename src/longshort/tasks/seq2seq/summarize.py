@@ -53,6 +53,7 @@ class Summarizer(Seq2Seq):
     task = "summarize"
     scores_type = SummarizeScores
     columns = ("document", "summary")
+    metric = "ROUGE-1"
     next_steps = {  # noqa: RUF012 - as the base class says
         "Summarize": 'longshort predict {run} --text "…"',
         "Evaluate": "longshort evaluate {run} DATA",
@@ -128,7 +129,7 @@ class Summarizer(Seq2Seq):
 
         return SummarizeScores(
             overall=overall,
-            verdict=verdict(overall, "ROUGE-1", f"on {len(examples):,} held-out documents"),
+            verdict=verdict(overall, self.metric, f"on {len(examples):,} held-out documents"),
             examples=len(examples),
             signatures={"ROUGE": how},
             by_length=by_length(examples.sources, single, measure),

@@ -51,6 +51,7 @@ class Translator(Seq2Seq):
     task = "translate"
     scores_type = TranslateScores
     columns = ("source", "translation")
+    metric = "BLEU"
     next_steps = {  # noqa: RUF012 - as the base class says
         "Translate": 'longshort predict {run} --text "…"',
         "Evaluate": "longshort evaluate {run} SOURCE TARGET",
@@ -124,7 +125,7 @@ class Translator(Seq2Seq):
         basis = f"on {len(examples):,} held-out sentences"
         return TranslateScores(
             overall=overall,
-            verdict=verdict(overall, "BLEU", basis),
+            verdict=verdict(overall, self.metric, basis),
             examples=len(examples),
             signatures=signatures,
             by_length=by_length(examples.sources, found, measure),
