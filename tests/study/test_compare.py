@@ -65,8 +65,8 @@ def comparison(cells, baseline=None, metrics=ACCURACY):
         (
             {"lstm": [0.90, 0.91, 0.92], "gru": [0.92, 0.90, 0.88], "rnn": [0.50, 0.52, 0.51]},
             None,
-            "The LSTM has the best accuracy (91 %); 3 seeds show no difference to the GRU (90 %), and it ahead of the "
-            "RNN (51 %).",
+            "The LSTM has the best accuracy (91 %); 3 seeds show no difference to the GRU (90 %), but put it ahead of "
+            "the RNN (51 %).",
         ),
         (
             {"lstm": [0.90, 0.91, 0.92], "rnn": [0.50, 0.52, 0.51]},
@@ -77,8 +77,8 @@ def comparison(cells, baseline=None, metrics=ACCURACY):
         (
             {"lstm": [0.99, 0.80, 0.99], "rnn": [0.50, 0.52, 0.51]},
             0.94,
-            "The baseline “Counting” has the best accuracy (94 %); 3 seeds show no difference to the LSTM (93 %), and "
-            "it ahead of the RNN (51 %): no cell is shown to beat the baseline.",
+            "The baseline “Counting” has the best accuracy (94 %); 3 seeds show no difference to the LSTM (93 %), but "
+            "put it ahead of the RNN (51 %): no cell is shown to beat the baseline.",
         ),
         (
             {"lstm": [0.9], "rnn": [0.5]},

@@ -45,18 +45,20 @@ class EarnedProblem(DependencyProblem):
     Args:
         network, task, lag, options: as `DependencyProblem` takes them.
         curriculum: which lag comes next.
+        wide: so many times as many sequences there may be in batches of short lags.
     """
 
     def __init__(
-        self, network: StudyNetwork, task: Dependency, lag: int, curriculum: Curriculum, **options: Any
+        self, network: StudyNetwork, task: Dependency, lag: int, curriculum: Curriculum, wide: int, **options: Any
     ) -> None:
         super().__init__(network, task, lag, **options)
-        self.curriculum = curriculum
+        self.curriculum, self.wide = curriculum, wide
 
     def training_batch(self, turn: Turn) -> Any:
         """New sequences."""
         lag = self.curriculum.draw(turn.rng)
-        return Lesson(*self.task.sequences(turn.rng, lag, self.batch_size), lag)
+        count = self.batch_size * max(1, min(self.wide, self.lag // lag))
+        return Lesson(*self.task.sequences(turn.rng, lag, count), lag)
 
     def loss(self, network: nn.Module, batch: Batch | Lesson) -> tuple[Tensor, int]:
         """Of a lesson what is trained on, of a look the task's own loss; and the number of answers."""
@@ -114,7 +116,7 @@ class DependencyContest(SequenceContest):
         """The task around a network."""
         r, curriculum = self.recipe, self._curriculum()
         return EarnedProblem(
-            network, self.task, self.lag, curriculum, steps=r.steps, batch_size=r.batch_size, seed=LOOKS
+            network, self.task, self.lag, curriculum, r.wide, steps=r.steps, batch_size=r.batch_size, seed=LOOKS
         )
 
     def reached(self, memory: Mapping[str, Tensor]) -> int:

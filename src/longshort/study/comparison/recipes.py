@@ -18,6 +18,7 @@ class Recipe:
         steps, batch_size, learning_rate: of AdamW with a cosine to 0.
         forget_bias: of the gate that keeps the state; None for chrono initialisation up to the lag.
         first, growth, mastered, review: of the curriculum; see `Curriculum`.
+        wide: so many times as many sequences there may be in batches of short lags, which cost little.
         averaging: decay of the moving average of the weights.
         precision: Lightning's.
     """
@@ -33,6 +34,7 @@ class Recipe:
     growth: float = 2.0
     mastered: float = 0.95
     review: float = 0.2
+    wide: int = 1
     averaging: float = 0.99
     precision: str = "32-true"
 

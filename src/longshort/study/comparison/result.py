@@ -128,7 +128,7 @@ class Comparison:
         if not worse:
             return f"{text}, but there is no difference to {self._all(equal, words)} that {seeds} seeds can show"
         if equal:
-            text += f"; {seeds} seeds show no difference to {self._all(equal, words)}, and it ahead of "
+            text += f"; {seeds} seeds show no difference to {self._all(equal, words)}, but put it ahead of "
         else:
             text += ", ahead of "
         text += self._all(worse, words)

@@ -32,6 +32,7 @@ from longshort.wording import listed, number
 
 if TYPE_CHECKING:
     from longshort.study.comparison import CompareConfig, Comparison, TaskConfig
+    from longshort.study.comparison.recipes import Recipe
     from longshort.study.comparison.result import Contender
     from longshort.study.comparison.sequences import SequenceContest
 
@@ -52,7 +53,7 @@ def render_task(comparison: Comparison, config: TaskConfig, contest: SequenceCon
     recipe = contest.recipe
     starts = [f"{c.name} {recipe.start(c.entrant.cell, contest.lag)}" for c in comparison.contenders]
     fair = [
-        ("Steps", f"{recipe.steps:,} of AdamW for every network, {recipe.batch_size} sequences each"),
+        ("Steps", f"{recipe.steps:,} of AdamW for every network, {batch_of(recipe)}"),
         ("Learning rate", f"{recipe.learning_rate:g}, with a cosine to 0{_tuning(config)}"),
         ("Clipping", "gradients of all cells to norm 1"),
         ("Beginning", "; ".join(starts)),
@@ -320,6 +321,12 @@ def _fairness(comparison: Comparison, fair: Sequence[tuple[str, str]]) -> Sectio
     return Section(
         "What was done to be fair", "All cells had the same, apart from what makes them what they are.", body
     )
+
+
+def batch_of(recipe: Recipe) -> str:
+    """How many sequences a step has."""
+    more = f", up to {recipe.wide} times as many at short lags" if recipe.wide > 1 else ""
+    return f"{recipe.batch_size} sequences each{more}"
 
 
 def _tuning(config: CompareConfig) -> str:

@@ -10,7 +10,7 @@ from longshort.report import Html, Section, Spec, definitions, figure, named, pa
 from longshort.report.figures import fan
 from longshort.study.comparison.lags import SUCCESS
 from longshort.study.dependencies import DEPENDENCIES
-from longshort.study.report.compare import LINES, options_of
+from longshort.study.report.compare import LINES, batch_of, options_of
 from longshort.wording import listed, percent
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _training(found: LagComparison) -> Section:
         ),
         definitions(
             [
-                ("Steps", f"{recipe.steps:,} of AdamW for every network, {recipe.batch_size} sequences each"),
+                ("Steps", f"{recipe.steps:,} of AdamW for every network, {batch_of(recipe)}"),
                 ("Learning rate", f"{recipe.learning_rate:g}, with a cosine to 0, the same for all"),
                 ("Clipping", "gradients of all cells to norm 1"),
                 *task_contest(found.config, found.config.lags[-1]).progression,
