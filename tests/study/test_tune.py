@@ -258,14 +258,14 @@ def test_the_command_of_the_report_trains_the_winner(searched, command, tmp_path
 
 def test_what_the_verdict_says(searched):
     found, _ = searched
-    one = replace(found.default, number=1, validation=0.5, settings={"hidden_size": 4})
+    one = replace(found.default, number=1, validation=0.5, settings={**found.default.settings, "hidden_size": 4})
     zero = replace(found.default, validation=1.0)
     best = replace(found, tried={0: zero, 1: one}, again=None)
     said = (
         "The best of 2 trials, number 1, has a validation loss of 0.500, 50.0\u00a0% less than the default settings' "
     )
     assert best.verdict == f"{said}1.000, with one seed."
-    assert best.winning_settings == {**SMALL, "hidden_size": 4}
+    assert best.winning_settings == {**SMALL, **found.default.settings, "hidden_size": 4}
     sure = replace(best, again=Again((0.9, 0.8), (0.5, 0.4)))
     assert sure.verdict.endswith("trained again from 2 other seeds it comes to 0.4500, they to 0.8500.")
     assert sure.winner is one

@@ -44,7 +44,7 @@ class Process:
         """
         with self._busy:
             child = self._running()
-            self._tell(child, job.to_json())
+            self._tell(child, as_plain(job))
             assert child.stdout is not None
             for line in child.stdout:
                 kind, content = json.loads(line)
@@ -93,7 +93,7 @@ class Process:
 
     def _tell(self, child: subprocess.Popen[str], what: Any) -> None:
         assert child.stdin is not None
-        line = json.dumps(what, default=_as_text) + "\n"
+        line = json.dumps(what) + "\n"
         with contextlib.suppress(BrokenPipeError):  # it is gone, which the end of its output says
             child.stdin.write(line)
             child.stdin.flush()
@@ -110,7 +110,17 @@ def to_trial(values: Mapping[str, Any]) -> Trial:
     return Trial(**{**values, "checks": [[Check(*look) for look in looks] for looks in values["checks"]]})
 
 
-def _as_text(value: object) -> str:
+def as_plain(job: Job) -> dict[str, Any]:
+    """A job as JSON.
+
+    Raises:
+        InputError: its data are not in a file.
+    """
+    plain: dict[str, Any] = json.loads(json.dumps(job.to_json(), default=_path))
+    return plain
+
+
+def _path(value: object) -> str:
     if isinstance(value, Path):
         return str(value)
     raise InputError("several workers need data in a file: give its path, or search with one worker")
