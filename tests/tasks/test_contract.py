@@ -304,6 +304,27 @@ def test_the_size_is_that_of_the_networks_that_are_trained(case, data, fitted):
     assert estimator(case, hidden_size=9).size(data, **case.columns).weights > size.weights
 
 
+def test_cells_can_be_compared(case, data, tmp_path):
+    """As a study, with the same number of weights; or it is said that there is no cell to choose."""
+    from longshort.study import compare
+
+    given = {"settings": case.settings, "cells": ("lstm", "rnn"), "seeds": 1, "progress": Progress(), **case.columns}
+    if "cell" not in estimator(case).config.to_dict():
+        with pytest.raises(InputError, match=f"the networks of the task '{case.task}' have no cell to choose"):
+            compare(case.task, data, **given)
+        return
+    found = compare(case.task, data, run=tmp_path / "run", **given)
+    lstm, rnn = found.contenders
+    assert case.baseline in found.baselines
+    assert lstm.entrant.hidden_size == case.settings["hidden_size"]
+    assert rnn.entrant.hidden_size > lstm.entrant.hidden_size
+    assert rnn.entrant.weights == pytest.approx(lstm.entrant.weights, rel=0.1)
+    own = estimator(case, cell="lstm").fit(data, progress=Progress(), **case.columns)
+    assert lstm.outcomes[0].checks == own.fitted.checks
+    assert list(lstm.outcomes[0].overall.values()) == list(own.evaluate().overall.values())
+    assert case.baseline in (tmp_path / "run" / "report.html").read_text()
+
+
 class NoTraining(Progress):
     def training(self, title, steps):
         raise AssertionError("what is finished is trained again")
