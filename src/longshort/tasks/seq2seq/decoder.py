@@ -82,7 +82,7 @@ class Decoder(nn.Module):
 
     def start(self, memory: Memory) -> list[State]:
         """The state that each layer begins with, h and c, (1, B, H) each, from the encoder's last one."""
-        h, c = self.bridge(torch.cat(memory.final, -1)).float().unsqueeze(0).chunk(2, -1)
+        h, c = self.bridge(torch.cat(memory.final, -1)).to(self.bridge.weight.dtype).unsqueeze(0).chunk(2, -1)
         layers = len(self.layers)
         return list(zip(h.tanh().chunk(layers, -1), c.chunk(layers, -1), strict=True))
 
@@ -92,7 +92,7 @@ class Decoder(nn.Module):
         if not self.feeding and not self.covers:
             return self._run(x, x, memory, state, None)[0]
         fed = x.new_zeros(x.shape[1:])
-        coverage = memory.values.new_zeros(memory.valid.shape).float() if self.covers else None
+        coverage = x.new_zeros(memory.valid.shape, dtype=self.bridge.weight.dtype) if self.covers else None
         steps = []
         if self.feeding:
             for one in x.unbind():

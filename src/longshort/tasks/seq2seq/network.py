@@ -121,11 +121,11 @@ class Seq2SeqNetwork(nn.Module):
         if decoded.gate is None or decoded.weights is None:
             weight = self.target_embedding.weight
             return Loss(linear_cross_entropy(features, weight, self.bias, targets, label_smoothing), penalty)
-        logs = F.linear(features, self.target_embedding.weight, self.bias).float().log_softmax(-1)
+        logs = _wide(F.linear(features, self.target_embedding.weight, self.bias)).log_softmax(-1)
         said = logs.gather(1, targets.unsqueeze(1)).squeeze(1)
         same = batch.sources.t().unsqueeze(0) == batch.targets.unsqueeze(-1)  # (T, B, S)
         copied = (decoded.weights * same).sum(-1)[written].clamp(min=LEAST)
-        gate = decoded.gate.float()[written]
+        gate = _wide(decoded.gate)[written]
         mixed = torch.logaddexp(F.logsigmoid(gate) + said, F.logsigmoid(-gate) + copied.log())
         likelihood = -(1 - label_smoothing) * mixed.mean() - label_smoothing * logs.mean()
         return Loss(likelihood, penalty)
@@ -133,7 +133,7 @@ class Seq2SeqNetwork(nn.Module):
     def log_probabilities(
         self, features: Tensor, gate: Tensor | None, weights: Tensor | None, sources: Tensor
     ) -> Tensor:
-        """Natural logarithm of the probability of every token, float32, (B, K, V).
+        """Natural logarithm of the probability of every token, (B, K, V).
 
         With a gate g it is that of g P(said) + (1 − g) P(copied) (See, Liu & Manning 2017, equation 9).
 
@@ -143,13 +143,13 @@ class Seq2SeqNetwork(nn.Module):
             weights: of attention, (B, K, S).
             sources: tokens, (S, B).
         """
-        logs = F.linear(features, self.target_embedding.weight, self.bias).float().log_softmax(-1)
+        logs = _wide(F.linear(features, self.target_embedding.weight, self.bias)).log_softmax(-1)
         if gate is None or weights is None:
             return logs
         copied = torch.zeros_like(logs)
-        copied.scatter_add_(-1, sources.t().unsqueeze(1).expand_as(weights), weights.float())
-        said = logs + F.logsigmoid(gate.float()).unsqueeze(-1)
-        return torch.logaddexp(said, copied.clamp_(min=LEAST).log_() + F.logsigmoid(-gate.float()).unsqueeze(-1))
+        copied.scatter_add_(-1, sources.t().unsqueeze(1).expand_as(weights), weights.to(logs.dtype))
+        gate = _wide(gate).unsqueeze(-1)
+        return torch.logaddexp(logs + F.logsigmoid(gate), copied.clamp_(min=LEAST).log_() + F.logsigmoid(-gate))
 
     def embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
         """What the layers read of tokens (…, B), (…, B, E); in training some tokens, and numbers, are left out."""
@@ -158,6 +158,11 @@ class Seq2SeqNetwork(nn.Module):
             kept = torch.rand(ids.shape, device=ids.device) >= self.dropout.words
             x = x * kept.unsqueeze(-1)
         return locked_dropout(x, self.dropout.input, self.training)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Numbers of half the width in float32: logarithms of probabilities need it."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def _embedding(tokens: int, size: int) -> nn.Embedding:
