@@ -204,3 +204,32 @@ def test_the_distance_of_probabilities_is_hellingers():
     expected = np.sqrt(((np.sqrt(p.numpy()) - np.sqrt(q.numpy())) ** 2).sum(-1) / 2)
     np.testing.assert_allclose(distance_of(True)(p.log(), q.log()), expected, rtol=1e-12)
     assert float(distance_of(True)(p.log(), q.log())[1]) == pytest.approx(1)
+
+
+def test_a_network_that_learnt_to_recall_uses_its_lag():
+    """One of four symbols is marked among others, nine steps before the answer; the network must find that out."""
+    torch.manual_seed(0)
+    rng, lag, before = np.random.default_rng(0), 9, 11
+    layer, head = LSTM(5, 16, batch_first=True, chrono=lag), torch.nn.Linear(16, 4)
+
+    def draw(count):
+        symbols = torch.from_numpy(rng.integers(0, 4, (count, before + lag + 1)))
+        mark = torch.zeros(*symbols.shape, 1)
+        mark[:, before] = 1
+        x = torch.cat([torch.nn.functional.one_hot(symbols, 4).float(), mark], -1)
+        return x, symbols[:, before]
+
+    def answer(x):
+        return head(layer(x)[0][:, -1]).log_softmax(-1)
+
+    optimizer = torch.optim.Adam([*layer.parameters(), *head.parameters()], 2e-2)
+    for _ in range(250):
+        x, targets = draw(32)
+        optimizer.zero_grad()
+        torch.nn.functional.nll_loss(answer(x), targets).backward()
+        optimizer.step()
+    x, targets = draw(24)
+    assert (answer(x).argmax(-1) == targets).all()
+    found = horizon(answer, x, distance_of(True))
+    assert (found.steps, found.length, found.whole) == (lag + 1, 21, False)
+    assert int(gradient_by_lag(subject(layer, x, answer, outcomes=list("abcd"), probabilities=True)).argmax()) == lag
