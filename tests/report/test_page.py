@@ -7,16 +7,19 @@ import re
 from html import unescape
 
 import numpy as np
+import pytest
 from plotly.offline import get_plotlyjs
 
 from longshort.report import (
+    Above,
     Html,
+    Layer,
     Section,
     comparison,
     el,
     escape,
+    explorer,
     figure,
-    gate_maps,
     memory,
     page,
     plain,
@@ -162,15 +165,16 @@ def test_loss_curves_without_validation():
     assert "nothing was held out" in str(section.see)
 
 
-def test_gates_are_sorted_by_what_they_keep():
+def test_gates_are_kept_in_a_byte_each(gates):
     states = {key: np.zeros((2, 3)) for key in "ifgoch"}
-    states["f"] = np.array([[0.9, 0.1, 0.5], [0.9, 0.1, 0.5]])
-    html = gate_maps("lstm", states, [0, 5, 10], [{"y": [1]}], above_title="y", caption="c")
-    [[spec]] = figures(html)
-    maps = spec["data"][1:]
-    assert [len(m["z"]) for m in maps] == [3] * 6
-    assert maps[1]["z"] == [[0.1, 0.1], [0.5, 0.5], [0.9, 0.9]]
-    assert maps[1]["x"] == [0, 5, 10]
+    states["f"] = np.array([[0.9, 0.1, 0.5], [0.8, 0.0, 1.0]])
+    states["c"] = np.array([[-30.0, 0.01, 0.0], [30.0, -0.005, 0.0]])
+    html = explorer([Layer("layer", "lstm", states)], Above(["a", "b"]), caption="c")
+    meta, (drawn,) = gates(html)
+    assert set(drawn) == set("ifgoch")
+    assert drawn["f"] == pytest.approx(states["f"].T, abs=0.5 / 255 + 1e-9)
+    assert drawn["c"] == pytest.approx(states["c"].T, rel=0.01)  # each unit on its own scale
+    assert (meta["layers"][0]["units"], meta["layers"][0]["steps"]) == (3, 2)
     assert "is added to it" in html
 
 

@@ -1,7 +1,5 @@
 """`longshort explain` as a user meets it: every task, the page, the numbers, and what cannot be explained."""
 
-import base64
-import gzip
 import json
 import math
 import re
@@ -147,28 +145,10 @@ def test_a_forecast_sees_all_of_its_lags_and_channels(found):
     assert [layer.name for layer in found["forecast"].layers] == ["layers 1 to 2, 1", "layers 1 to 2, 2"]
 
 
-def unpacked(html):
-    """What the explorer's script is given: its description, and the values of every layer, key and unit."""
-    meta = json.loads(re.search(r'<script type="application/json" class="meta">(.*?)</script>', html).group(1))
-    packed = re.search(r'<script type="application/octet-stream" class="bytes">(.*?)</script>', html).group(1)
-    flat, values, place = np.frombuffer(gzip.decompress(base64.b64decode(packed)), np.uint8), [], 0
-    for layer in meta["layers"]:
-        of = {}
-        for key in layer["keys"]:
-            size = layer["units"] * layer["steps"]
-            data = flat[place : place + size].reshape(layer["units"], layer["steps"]).astype(float)
-            place += size
-            reach = np.array(key["reach"])[:, None]
-            of[key["key"]] = data / 255 if key["gate"] else (data - 128) / 127 * reach
-        values.append(of)
-    assert place == len(flat)
-    return meta, values
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_holds_the_gates(found, name):
+def test_the_page_holds_the_gates(found, name, gates):
     html = found[name].report()
-    meta, values = unpacked(html)
+    meta, values = gates(html)
     for layer, of, described in zip(found[name].layers, values, meta["layers"], strict=True):
         assert described["name"] == layer.name
         assert set(of) == set(layer.states)
@@ -180,21 +160,21 @@ def test_the_page_holds_the_gates(found, name):
     assert found[name].verdict in html.replace("&#x27;", "'")
 
 
-def test_four_hundred_units_over_a_thousand_steps_fit_in_a_few_megabytes():
+def test_four_hundred_units_over_a_thousand_steps_fit_in_a_few_megabytes(gates):
     rng = np.random.default_rng(0)
     states = {key: rng.uniform(size=(1000, 400)) for key in "ifgoch"}
     html = explorer([Layer("layer", "lstm", states)], Above([str(k) for k in range(1000)]), caption="")
     assert len(html) < 4_000_000
-    _, (of,) = unpacked(html)
+    _, (of,) = gates(html)
     np.testing.assert_allclose(of["f"], states["f"].T, atol=0.5 / 255 + 1e-9)
     np.testing.assert_allclose(of["c"], states["c"].T, atol=0.5 / 127 + 1e-3)
 
 
-def test_labels_cannot_become_markup():
+def test_labels_cannot_become_markup(gates):
     label = "</script><b>&"
     html = explorer([Layer("l", "rnn", {"h": np.zeros((1, 1))})], Above([label]), caption="")
     assert "<b>" not in html
-    assert unpacked(html)[0]["labels"] == [label]
+    assert gates(html)[0]["labels"] == [label]
 
 
 def test_tokens_as_they_stand_in_a_text():
@@ -206,13 +186,13 @@ def test_tokens_as_they_stand_in_a_text():
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
-def test_the_command(runs, command, tmp_path):
+def test_the_command(runs, command, tmp_path, gates):
     page = tmp_path / "page.html"
     code, out, err = command("explain", runs["classify"], "--text", "a great great film the film", "-o", page)
     assert code == 0, err
     assert out.startswith("This network ")
     assert "Attributions" in out
-    assert unpacked(page.read_text())[0]["labels"] == ["a", "great", "great", "film", "the", "film"]
+    assert gates(page.read_text())[0]["labels"] == ["a", "great", "great", "film", "the", "film"]
     assert re.findall(r"^· (.*)", err, flags=re.MULTILINE)[0].startswith("Looked at is a text of 6 words.")
 
 

@@ -128,20 +128,19 @@ def test_the_parts_add_up_to_the_median(forecaster, html):
     median = network(batch)[0, :, forecaster.config.quantiles.index(0.5)].detach().double().numpy()
     assert added.sum(0) == pytest.approx(median, abs=1e-5)
     assert weights.sum(1) == pytest.approx(np.ones(7), abs=1e-6)
-    shown = traces(figures(html)[5][0])["+ LSTM = the median"]["y"]
+    shown = traces(figures(html)[4][0])["+ LSTM = the median"]["y"]
     last = forecaster.fitted.forecasts.filter(pl.col("cutoff") == origin)
     assert shown == pytest.approx(last["LSTM"].to_list(), rel=1e-5)
 
 
-def test_the_gates_are_those_of_the_layer(forecaster, html):
+def test_the_gates_are_those_of_the_layer(forecaster, html, gates):
     fit = forecaster.fitted
     batch, _ = fit.model.store(fit.panel).cut(np.array([0]), np.array([int(fit.forecasts["cutoff"].max())]))
     network = fit.model.networks[0]
     forget = network.recurrent.trace(network.patches(batch)).f[-1, 0, 0].detach().numpy()
-    order = forget.mean(0).argsort()
-    drawn = figures(html)[4][0]["data"][2]
-    assert np.array(drawn["z"]) == pytest.approx(forget[:, order].T, abs=1e-3)
-    assert len(drawn["x"]) == len(forget) + 1
+    meta, (drawn,) = gates(html)
+    assert drawn["f"] == pytest.approx(forget.T, abs=0.5 / 255 + 1e-6)
+    assert len(meta["labels"]) == meta["stride"] * len(forget)
 
 
 def test_without_held_out_windows():
@@ -210,16 +209,15 @@ def test_it_says_how_to_do_it_again():
 @pytest.mark.parametrize(
     ("cell", "maps"), [("gru", ["reset gate", "update gate", "candidate", "hidden state"]), ("rnn", ["hidden state"])]
 )
-def test_other_cells(cell, maps):
-    html = render(fitted(cell=cell))
-    titles = [a["text"] for a in figures(html)[4][0]["layout"]["annotations"][1:]]
-    assert [title.split("  ")[1] for title in titles] == maps
+def test_other_cells(cell, maps, gates):
+    meta, _ = gates(render(fitted(cell=cell)))
+    assert [key["name"] for key in meta["layers"][0]["keys"]] == maps
 
 
 def test_no_recurrent_layer():
     html = render(fitted(cell="none"))
     assert "no recurrent layer" in html
-    assert "<b>f</b>" not in html
+    assert 'class="explorer"' not in html
 
 
 @pytest.mark.parametrize(

@@ -110,14 +110,12 @@ def test_the_states_are_those_of_the_whole_reading(cell):
     np.testing.assert_allclose(found.states["h"], wanted, atol=1e-5)
 
 
-def test_the_picture_has_the_surprises_and_the_gates(written, html):
+def test_the_picture_has_the_surprises_and_the_gates(written, html, gates):
     found = Passage.of(written)
-    panels = figures(html)[0]
-    panels = panels[0] if isinstance(panels, list) else panels
-    bars = next(trace for trace in panels["data"] if trace["type"] == "bar")
-    assert bars["y"] == pytest.approx(found.bits[:120], abs=0.01)
-    titles = [a["text"].split("  ")[-1] for a in panels["layout"]["annotations"]]
-    assert {"input gate", "forget gate", "output gate", "cell state"} <= set(titles)
+    meta, (drawn,) = gates(html)
+    assert meta["curves"][0]["y"] == pytest.approx(found.bits[:200], rel=1e-3)
+    assert meta["labels"] == found.labels[:200]
+    assert drawn["f"] == pytest.approx(found.states["f"][:200].T, abs=0.5 / 255 + 1e-6)
 
 
 def test_the_samples_are_what_the_model_writes(written, html):

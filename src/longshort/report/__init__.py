@@ -5,7 +5,7 @@ from longshort.report.comparison import comparison, named
 from longshort.report.explorer import Above, Layer, explorer
 from longshort.report.fan_chart import Outlook, fan_chart
 from longshort.report.figures import DIVERGING, OURS, RIVALS, SEQUENTIAL, TRUTH, Spec, figure, plain, times, values
-from longshort.report.gates import gate_maps, memory
+from longshort.report.gates import memory, timescales
 from longshort.report.html import Html, definitions, details, el, escape, join, table
 from longshort.report.marked import marked, visible
 from longshort.report.page import Section, page
@@ -35,7 +35,6 @@ __all__ = [
     "explorer",
     "fan_chart",
     "figure",
-    "gate_maps",
     "join",
     "marked",
     "memory",
@@ -45,6 +44,7 @@ __all__ = [
     "settings_section",
     "table",
     "times",
+    "timescales",
     "training_section",
     "values",
     "visible",

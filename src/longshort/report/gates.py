@@ -1,15 +1,12 @@
-"""Inside a recurrent layer: its gates and states over one sequence, as heat maps on the sequence's own time axis."""
+"""The gates and states of the cells: what they are called, what they mean, and how long they keep something."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from longshort.report.figures import DIVERGING, SEQUENTIAL, Spec, figure, values
-from longshort.report.html import Html, definitions, join
 from longshort.wording import number
 
 FloatArray = NDArray[np.float64]
@@ -47,93 +44,28 @@ MEANINGS: dict[str, dict[str, tuple[str, bool, str]]] = {
         ),
     },
 }
-# The gate that multiplies the old state, by which the units are sorted.
+# The gate that multiplies the old state.
 KEEPERS = {"lstm": "f", "gru": "z"}
+# Timescales that are longer cannot be told apart in float32.
+LONGEST = 1e6
 
 
-def gate_maps(
-    cell: str,
-    states: Mapping[str, FloatArray],
-    edges: Sequence[Any],
-    above: Sequence[Spec],
-    *,
-    above_title: str,
-    caption: str,
-    step: str = "step",
-) -> Html:
-    """Heat maps of everything that a layer computed over one sequence, below the sequence itself.
+def timescales(gate: FloatArray) -> FloatArray:
+    """Of each unit the timescale in steps, −1 / mean(ln f), from the gate that multiplies its state, (…, H), (H,).
 
-    Args:
-        cell: "lstm", "gru" or "rnn".
-        states: gate or state -> its values, (T, H).
-        edges: where each step begins on the x axis, and where the last one ends, T + 1 of them.
-        above: Plotly traces of the sequence.
-        above_title: what these show.
-        caption: which sequence this is.
-        step: what a step of the layer is called.
+    Over n steps the product of the gates leaves e^(−n / timescale) of what was stored.
     """
-    meanings = MEANINGS[cell]
-    order = np.argsort(states[KEEPERS.get(cell, "h")].mean(0))
-    heights = [1.5, *[1.0] * len(meanings)]
-    rows = _rows(heights)
-    data: list[Spec] = [{**trace, "xaxis": "x", "yaxis": "y"} for trace in above]
-    layout: Spec = {
-        "xaxis": {"range": [edges[0], edges[-1]], "anchor": f"y{len(rows)}", "showgrid": False},
-        "yaxis": {"domain": rows[0]},
-        "annotations": [_title(above_title, rows[0])],
-        "showlegend": False,
-        "margin": {"t": 26, "r": 62},
-    }
-    for k, (key, (name, gate, _)) in enumerate(meanings.items(), start=2):
-        shown = states[key][:, order].T
-        reach = max(float(np.abs(shown).max()), 1e-3) if key == "c" else 1.0
-        ticks = [0, 0.5, 1] if gate else [-reach, 0, reach]
-        row = rows[k - 1]
-        data.append(
-            {
-                "type": "heatmap",
-                "x": list(edges),
-                "z": [values(unit, 3) for unit in shown],
-                "xaxis": "x",
-                "yaxis": f"y{k}",
-                "zmin": 0 if gate else -reach,
-                "zmax": reach,
-                "colorscale": SEQUENTIAL if gate else DIVERGING,
-                "colorbar": {
-                    "y": sum(row) / 2,
-                    "len": (row[1] - row[0]) * 1.02,
-                    "thickness": 9,
-                    "outlinewidth": 0,
-                    "x": 1.01,
-                    "ypad": 2,
-                    "tickfont": {"size": 10},
-                    "tickvals": ticks,
-                    "ticktext": [f"{tick:.2g}" for tick in ticks],
-                },
-                "hovertemplate": f"%{{x}}<br>{key} = %{{z}}<extra>{name}, unit %{{y}}</extra>",
-            }
-        )
-        layout[f"yaxis{k}"] = {"domain": row, "showticklabels": False, "ticks": "", "showgrid": False, "anchor": "x"}
-        layout["annotations"].append(_title(f"<b>{key}</b>  {name}", row))
-    units = states["h"].shape[1]
-    return join(
-        figure(
-            {"data": data, "layout": layout},
-            alt=f"Heat maps over {len(edges) - 1} columns of one {step} each, one row per hidden unit: "
-            + ", ".join(name for name, _, _ in meanings.values()),
-            caption=f"{caption} Every row of a map is one of {units} hidden units, every column one {step}; "
-            + _sorting(cell),
-            height=150 + 118 * len(meanings),
-        ),
-        definitions([(f"{key}, {name}", meaning) for key, (name, _, meaning) in meanings.items()]),
-    )
+    decay = -np.log(np.clip(gate, 1e-12, 1.0)).reshape(-1, gate.shape[-1]).mean(0)
+    found: FloatArray = 1 / np.maximum(decay, 1 / LONGEST)
+    return found
 
 
 def memory(cell: str, states: Mapping[str, FloatArray], width: int = 1, step: str = "step of the data") -> str:
     """How long the layer remembers, read from the gate that multiplies its state, in a sentence.
 
     Args:
-        cell, states: as for `gate_maps`.
+        cell: "lstm", "gru" or "rnn".
+        states: gate or state -> its values, (T, H).
         width: steps of the data in one step of the layer.
         step: what a step of the data is called.
     """
@@ -148,27 +80,3 @@ def memory(cell: str, states: Mapping[str, FloatArray], width: int = 1, step: st
         f"halves what is stored every {number(float(np.median(half)), 2)} {steps}; for the tenth of the "
         f"units that remembers longest it is every {number(float(np.quantile(half, 0.9)), 2)} or more."
     )
-
-
-def _sorting(cell: str) -> str:
-    if cell in KEEPERS:
-        return f"those that keep most (largest mean {MEANINGS[cell][KEEPERS[cell]][0]}) are at the top."
-    return "sorted by their mean."
-
-
-def _rows(heights: Sequence[float], gap: float = 0.032) -> list[list[float]]:
-    """Vertical domains of panels from top to bottom."""
-    unit = (1 - gap * (len(heights) - 1)) / sum(heights)
-    rows, top = [], 1.0
-    for height in heights:
-        bottom = max(top - height * unit, 0.0)
-        rows.append([round(bottom, 5), round(top, 5)])
-        top = bottom - gap
-    return rows
-
-
-def _title(text: str, row: Sequence[float]) -> Spec:
-    return {
-        "text": text, "x": 0, "y": row[1], "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom",
-        "showarrow": False, "font": {"size": 12}, "borderpad": 0,
-    }  # fmt: skip

@@ -14,14 +14,12 @@ from torch import Tensor
 
 from longshort.errors import LongshortError
 from longshort.explainable import Explainable
-from longshort.report.gates import KEEPERS
+from longshort.report.gates import KEEPERS, timescales
 
 FloatArray = NDArray[np.float64]
 
 # Sequences over which the gates are averaged.
 TRACED = 4
-# Timescales that are longer cannot be told apart in float32.
-LONGEST = 1e6
 
 
 class Call(NamedTuple):
@@ -67,12 +65,10 @@ def layer_states(subject: Explainable) -> list[LayerStates]:
         for depth in range(layer.num_layers):
             for direction in range(2 if layer.bidirectional else 1):
                 own = {key: value[depth, direction].double().numpy() for key, value in values.items()}
-                timescales = None
-                if cell in KEEPERS:
-                    timescales = subject.stride * _timescales(own[KEEPERS[cell]])
+                keeps = subject.stride * timescales(own[KEEPERS[cell]]) if cell in KEEPERS else None
                 within = f"{name}, {depth + 1}" if layer.num_layers > 1 else name
                 states = {key: value[0] for key, value in own.items()}
-                found.append(LayerStates(within + way(layer, direction), cell, states, timescales))
+                found.append(LayerStates(within + way(layer, direction), cell, states, keeps))
     return found
 
 
@@ -101,13 +97,6 @@ def _listening(subject: Explainable, found: dict[str, Call]) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _timescales(gate: FloatArray) -> FloatArray:
-    """Of gates (B, T, H), (H,)."""
-    decay = -np.log(np.clip(gate, 1e-12, 1.0)).mean((0, 1))
-    timescales: FloatArray = 1 / np.maximum(decay, 1 / LONGEST)
-    return timescales
 
 
 def way(layer: Any, direction: int) -> str:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from longshort.report import TRUTH, Section, gate_maps, memory, values
-from longshort.tasks.forecast.report.drawing import times_of, unit_of
+from longshort.report import Above, Layer, Section, explorer, memory, timescales, visible
+from longshort.report.gates import KEEPERS
+from longshort.tasks.forecast.report.drawing import times_of
 from longshort.tasks.forecast.report.window import Window
 
 if TYPE_CHECKING:
@@ -27,28 +28,18 @@ def inside_section(forecaster: Forecaster, window: Window) -> Section:
     states = {key: getattr(trace, key)[-1, 0, 0].double().numpy() for key in trace._fields}
     steps = window.origin + np.arange(-dims.lookback, 0)
     y = np.where(steps >= 0, series.y[np.maximum(steps, 0)], np.nan)
-    above = {
-        "type": "scatter",
-        "mode": "lines+markers" if len(y) < 100 else "lines",
-        "x": times_of(forecaster, series, steps),
-        "y": values(y),
-        "line": TRUTH,
-        "marker": {"size": 3},
-        "hovertemplate": "%{x}: %{y}<extra></extra>",
-    }
     count = dims.lookback // dims.patch
-    edges = window.origin - dims.lookback + dims.patch * np.arange(count + 1)
+    labels = [str(time).removesuffix("T00:00:00").replace("T", " ") for time in times_of(forecaster, series, steps)]
     layers = f"layer {network.recurrent.num_layers} of {network.recurrent.num_layers}"
     which = layers if network.recurrent.num_layers > 1 else "the layer"
     member = f" of the first of {len(model.networks)} networks" if len(model.networks) > 1 else ""
     read = f"{count} patches of {dims.patch} steps" if dims.patch > 1 else f"{count} steps"
-    maps = gate_maps(
-        cell,
-        states,
-        times_of(forecaster, series, edges),
-        [above],
-        above_title=f"{unit_of(forecaster, series)}: what the layer reads",
+    targets = forecaster.fitted.panel.columns.targets
+    keeps = dims.patch * timescales(states[KEEPERS[cell]]) if cell in KEEPERS else None
+    maps = explorer(
+        [Layer(which, cell, states, keeps)],
+        Above(labels, curves={visible(targets[0] if len(targets) == 1 else series.id): y}),
+        stride=dims.patch,
         caption=f"{window.words} Shown is {which}{member}, which reads it in {read}.",
-        step="patch" if dims.patch > 1 else "step",
     )
     return Section(title, memory(cell, states, dims.patch), [maps])
