@@ -23,8 +23,8 @@ import torch
 from longshort import LanguageModel
 from longshort.data import Corpus, read_corpus
 from longshort.data.datasets import dataset_path
+from longshort.sequence.writer import Writer
 from longshort.tasks.language import Sampling
-from longshort.tasks.language.generation import Writer
 from record import fitted, main, spread
 
 # Tokens of a generation that is timed, and how often.

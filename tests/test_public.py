@@ -98,7 +98,7 @@ def test_layers_point_down():
     from pathlib import Path
 
     root = Path(longshort.__file__).parent
-    low = ("errors", "wording", "scores", "settings", "space", "ops", "nn", "artifact", "data", "training")
+    low = ("errors", "wording", "scores", "settings", "space", "ops", "nn", "artifact", "data", "training", "sequence")
     order = [*low, "explainable", "estimator", "report", "tasks", "study", "cli", "__main__"]
     for path in root.rglob("*.py"):
         parts = path.relative_to(root).with_suffix("").parts

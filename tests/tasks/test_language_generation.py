@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from writers import model, network, plain
 
 from longshort.data.tokens import Tokenizer
+from longshort.sequence.writer import Writer
 from longshort.tasks.language import Sampling
-from longshort.tasks.language.generation import Text, Writer
+from longshort.tasks.language.generation import Text
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from longshort.data.corpus import read_corpus
 from longshort.data.tokens import Tokenizer
 from longshort.errors import InputError
-from longshort.tasks.language.kneser_ney import KneserNey, best_order
+from longshort.sequence.kneser_ney import KneserNey, best_order
 
 real = pytest.mark.skipif(
     not os.environ.get("LONGSHORT_DATA"), reason="LONGSHORT_DATA does not name a folder of real data"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from longshort.errors import InputError
+from longshort.sequence.sampling import Sampler
 from longshort.tasks.language import Sampling
-from longshort.tasks.language.sampling import Sampler
 
 DRAWS = 20_000
 LOGITS = torch.tensor([0.0, 1.5, -1.0, 0.7, -3.0, 1.2]).log_softmax(-1)

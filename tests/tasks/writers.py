@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from longshort.data.tokens import Tokenizer
+from longshort.sequence.network import Dimensions, Dropout, LanguageNetwork
 from longshort.tasks.language import LanguageModel
 from longshort.tasks.language.config import LanguageConfig, make_plan
 from longshort.tasks.language.estimator import Fitted
-from longshort.tasks.language.network import Dimensions, Dropout, LanguageNetwork
 
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "red", "birds"]
 

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longshort.sequence.network import LanguageNetwork, State
 from longshort.tasks.language import scoring
-from longshort.tasks.language.network import LanguageNetwork, State
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.float64]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longshort.data.tokens import Tokenizer
+from longshort.sequence.kneser_ney import KneserNey, best_order
 from longshort.tasks.language.evaluation import compressed_bits
-from longshort.tasks.language.kneser_ney import KneserNey, best_order
 
 # Orders that are tried; characters say less each, so more of them count.
 ORDERS = {"characters": 8, "bytes": 8, "words": 5, "subwords": 5}

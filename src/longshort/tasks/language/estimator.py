@@ -19,6 +19,9 @@ from longshort.data.tokens import Tokenizer
 from longshort.errors import InputError, Note
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
+from longshort.sequence.network import LanguageNetwork
+from longshort.sequence.sampling import Sampling
+from longshort.sequence.writer import Writer
 from longshort.settings import is_whole
 from longshort.space import Ranges
 from longshort.tasks.language import scoring
@@ -26,10 +29,8 @@ from longshort.tasks.language.adaptation import choose_cache, choose_dynamic, gr
 from longshort.tasks.language.baselines import Baselines
 from longshort.tasks.language.config import LanguageConfig, Plan, ranges
 from longshort.tasks.language.evaluation import LanguageScores, score
-from longshort.tasks.language.generation import Text, Writer
+from longshort.tasks.language.generation import Text
 from longshort.tasks.language.material import PARTS, Material, joined, read_material
-from longshort.tasks.language.network import LanguageNetwork
-from longshort.tasks.language.sampling import Sampling
 from longshort.training import Hardware, Progress
 
 IntArray = NDArray[np.int32]

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from longshort.sequence.network import LanguageNetwork, State
 from longshort.tasks.language.config import LanguageConfig, Plan
-from longshort.tasks.language.network import LanguageNetwork, State
 from longshort.training.problem import Problem, Turn
 
 # The validation part is read in so many streams, up to so many tokens at a look.

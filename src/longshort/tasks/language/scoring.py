@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longshort.tasks.language.network import LanguageNetwork, State
+from longshort.sequence.network import LanguageNetwork, State
 
 # A long text is read in parts side by side, each after so many tokens of the text before it; and so many steps at once.
 PARTS = 16

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
+from longshort.sequence.network import Dimensions, Dropout, LanguageNetwork
 from longshort.tasks.language.config import LanguageConfig, Plan
 from longshort.tasks.language.material import Material
-from longshort.tasks.language.network import Dimensions, Dropout, LanguageNetwork
 from longshort.tasks.language.problem import LanguageProblem
 from longshort.training import Check, Hardware, Progress, Schedule
 from longshort.training.member import train_member

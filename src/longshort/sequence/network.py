@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from longshort.nn import GRU, LSTM, RNN, linear_cross_entropy, locked_dropout
-from longshort.tasks.language.adaptive import AdaptiveSoftmax
+from longshort.sequence.adaptive import AdaptiveSoftmax
 
 LAYERS: dict[str, Any] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 # Weights that are both embedding and softmax begin this small, so that the first distributions are nearly even.
