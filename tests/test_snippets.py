@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 import longshort
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 class Tagger(torch.nn.Module):
