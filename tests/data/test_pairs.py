@@ -104,7 +104,8 @@ def test_files_of_different_numbers_of_lines(tmp_path):
 
 
 def test_where_files_part_is_not_guessed():
-    assert parting(["ab"] * 10, ["cd"] * 9) is None
+    assert parting(["ab"] * 100, ["cd"] * 99) is None
+    assert parting([f"{'w ' * k}" for k in range(9)], [f"{'w ' * k}" for k in range(8)]) is None
     assert parting(["ab"], []) is None
 
 

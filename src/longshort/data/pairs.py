@@ -24,6 +24,8 @@ SOURCE_NAMES = ("source", "src", "document", "article", "text", "body", "content
 TARGET_NAMES = ("target", "tgt", "translation", "summary", "subject", "headline", "title", "abstract", "output")
 REFERENCE_NAMES = ("references", "summaries", "targets", "translations")
 KNOWN_NAMES = (*SOURCE_NAMES, *TARGET_NAMES, *REFERENCE_NAMES)
+# In files with fewer lines their lengths do not tell where two part.
+TELLING = 30
 # Files that hold a table; any other holds a text on each line.
 TABLES = tuple(suffix for suffix in TEXT_SUFFIXES if ".txt" not in suffix) + PARQUET_SUFFIXES + JSONL_SUFFIXES
 
@@ -177,7 +179,7 @@ def parting(first: Sequence[str], second: Sequence[str]) -> int | None:
     """
     longer, shorter = (first, second) if len(first) > len(second) else (second, first)
     extra, count = len(longer) - len(shorter), len(shorter)
-    if not count or not extra:
+    if count < TELLING or not extra:
         return None
     a, b = (np.log1p([len(line.strip()) for line in lines]) for lines in (longer, shorter))
     ratio = np.median(a) - np.median(b)

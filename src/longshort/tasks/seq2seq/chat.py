@@ -171,7 +171,7 @@ class Chatbot(Seq2Seq):
 
     def shown(self, source: str) -> str:
         """A context with a line for every turn."""
-        return named(source, self._marks).rpartition("\n")[0]
+        return "\n".join(line.strip() for line in named(source, self._marks).split("\n")[:-1])
 
     def _rivals(self, sources: Sequence[str]) -> dict[str, list[str]]:
         training = self.fitted.parts["training"]

@@ -86,6 +86,8 @@ def answers(
     decoding: Decoding,
     constraints: Constraints,
     limits: Sequence[int],
+    *,
+    rounds: bool = False,
 ) -> list[list[Hypothesis]]:
     """The best answers to each source, the best first.
 
@@ -95,6 +97,7 @@ def answers(
         decoding: how.
         constraints: what no answer, and what every answer holds.
         limits: tokens of each answer at most.
+        rounds: whether products may round their two sides to bfloat16, as a training in bfloat16 does.
     """
     found: list[list[Hypothesis]] = [[] for _ in sources]
     generator = torch.Generator()
@@ -105,7 +108,7 @@ def answers(
     lengths = [len(source) for source in sources]
     batches = batches_by_length(lengths, BATCH, 0, spread=0)
     for chosen in sorted(batches, key=lambda batch: int(batch.min())):
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=rounds):
             memory = network.encode(*padded([sources[k] for k in chosen]))
             limit = torch.tensor([limits[k] for k in chosen])
             if decoding.method == "sample":

@@ -255,7 +255,9 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
             min_length=settings.min_length,
             no_repeat=settings.no_repeat,
         )
-        found = answers(fitted.network, tokens, settings, constraints, limits)
+        precision = Hardware(precision="auto").resolved(self.half).precision
+        rounds = precision == "bf16-mixed"
+        found = answers(fitted.network, tokens, settings, constraints, limits, rounds=rounds)
         # What is empty has an empty answer.
         nothing = Hypothesis(np.zeros(0, dtype=np.int64), 0.0, 0.0)
         return [row if source else [nothing] for source, row in zip(sources, found, strict=True)]
