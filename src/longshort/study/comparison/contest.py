@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,12 +117,9 @@ class Named(Progress):
     def __init__(self, progress: Progress, name: str) -> None:
         self.progress, self.name = progress, name
 
-    def training(self, title: str, steps: int) -> AbstractContextManager[Watcher]:
-        """One training."""
-        return self._named(title, steps)
-
     @contextmanager
-    def _named(self, title: str, steps: int) -> Iterator[Watcher]:
+    def training(self, title: str, steps: int) -> Iterator[Watcher]:
+        """One training."""
         with self.progress.training(f"{self.name}: {title}", steps) as watcher:
             yield watcher
 

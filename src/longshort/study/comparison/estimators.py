@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from longshort.errors import InputError
 from longshort.estimator import Estimator, Size
@@ -72,4 +72,4 @@ class EstimatorContest(Contest):
         return Outcome(seed, trial.validation, trial.checks, trial.seconds, overall)
 
     def _estimator(self, **given: Any) -> Estimator[Any, Any, Any]:
-        return cast("Estimator[Any, Any, Any]", self.kind(**{**self.settings, **given}))
+        return self.kind(**{**self.settings, **given})

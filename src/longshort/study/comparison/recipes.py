@@ -55,20 +55,31 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "adding": Recipe(
-        least=2, lag=600, hidden_size=64, steps=5000, batch_size=32, learning_rate=8e-3, first=50, growth=4.0
+        least=2,
+        lag=600,
+        hidden_size=32,
+        steps=4000,
+        batch_size=32,
+        learning_rate=4e-2,
+        first=50,
+        growth=4.0,
+        mastered=0.99,
     ),
     "copy": Recipe(
         least=1,
         lag=1000,
         hidden_size=128,
-        steps=3000,
+        steps=6000,
         batch_size=32,
-        learning_rate=6e-3,
+        learning_rate=1e-2,
         forget_bias=4.0,
+        mastered=0.9,
+        review=0.3,
+        wide=2,
         precision="bf16-mixed",
     ),
-    "order": Recipe(least=10, lag=300, hidden_size=64, steps=2000, batch_size=32, learning_rate=4e-3),
-    "recall": Recipe(least=1, lag=300, hidden_size=64, steps=1500, batch_size=32, learning_rate=4e-3),
+    "order": Recipe(least=10, lag=300, hidden_size=32, steps=2000, batch_size=32, learning_rate=1e-2),
+    "recall": Recipe(least=1, lag=300, hidden_size=32, steps=1500, batch_size=32, learning_rate=1e-2),
     "mnist": Recipe(least=0, lag=784, hidden_size=128, steps=25_000, batch_size=128, learning_rate=2e-3),
     "permuted-mnist": Recipe(least=0, lag=784, hidden_size=128, steps=25_000, batch_size=128, learning_rate=2e-3),
 }
