@@ -14,17 +14,19 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
 from longshort.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FORMAT = "longshort-run"
 FORMAT_VERSION = 1
@@ -44,12 +46,12 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment it is there whole or not at all."""
+def write_atomically(path: Path, content: bytes | Iterable[bytes | memoryview]) -> None:
+    """Write a file, at once or piece by piece, so that at any moment it is there whole or not at all."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
@@ -151,7 +153,7 @@ class RunDirectory:
         """Whether the run has that file."""
         return name in self._written
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes | Iterable[bytes | memoryview]) -> None:
         """Write one file of the run, atomically."""
         write_atomically(self.path / name, content)
         self._written.add(name)
@@ -162,7 +164,7 @@ class RunDirectory:
 
     def write_tensors(self, name: str, tensors: Mapping[str, NDArray[np.generic]]) -> None:
         """Write arrays as one safetensors file, atomically."""
-        self.write(name, safetensors.numpy.save({key: np.ascontiguousarray(v) for key, v in tensors.items()}))
+        self.write(name, _safetensors(tensors))
 
     def write_table(self, name: str, table: pl.DataFrame) -> None:
         """Write a table as one Parquet file, atomically."""
@@ -186,6 +188,8 @@ class RunDirectory:
 
     def read_table(self, name: str) -> pl.DataFrame:
         """Read one Parquet file of the run."""
+        import polars as pl
+
         try:
             return pl.read_parquet((self.path / name).read_bytes())
         except (pl.exceptions.PolarsError, OSError):
@@ -248,6 +252,29 @@ class RunDirectory:
             raise InputError(f"{path} is not as it was written (its checksum differs): restore it, or fit again")
 
 
+def _safetensors(tensors: Mapping[str, NDArray[np.generic]]) -> Iterator[bytes | memoryview]:
+    """A safetensors file in pieces, without the copy that the library makes: arrays may lie in a file themselves."""
+    ordered = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))  # so that all are aligned
+    header, end = {}, 0
+    for name in ordered:
+        array, begin = tensors[name], end
+        end += array.nbytes
+        header[name] = {"dtype": _DTYPES[array.dtype.name], "shape": list(array.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for name in ordered:
+        if tensors[name].size:
+            yield np.ascontiguousarray(tensors[name]).data.cast("B")
+
+
+# What NumPy calls safetensors' kinds of numbers.
+_DTYPES = {
+    **{"bool": "BOOL", "uint8": "U8", "int8": "I8", "int16": "I16", "uint16": "U16", "int32": "I32", "uint32": "U32"},
+    **{"int64": "I64", "uint64": "U64", "float16": "F16", "float32": "F32", "float64": "F64"},
+}
+
+
 def _differences(before: Json, now: Json) -> set[str]:
     """Names of what differs between two settings, those of settings inside settings included."""
     changed: set[str] = set()
@@ -259,4 +286,8 @@ def _differences(before: Json, now: Json) -> set[str]:
 
 
 def _checksum(path: Path) -> str:
-    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return f"sha256:{digest.hexdigest()}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from longshort.wording import numbers
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 LOWEST, HIGHEST = float("-inf"), float("inf")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from longshort.errors import InputError
-from longshort.sequence.sampling import Sampler
+from longshort.sequence.sampler import Sampler
 from longshort.tasks.language import Sampling
 
 DRAWS = 20_000

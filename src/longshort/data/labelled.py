@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from longshort.data.columns import is_number, list_names
+from longshort.data.examples import Sequences, Texts
 from longshort.data.files import Table, clean_text, read_bytes, typed
 from longshort.data.labelled_roles import KNOWN_NAMES, LabelledRoles, find_labelled_roles
 from longshort.data.reading import read_numbers
@@ -22,52 +23,6 @@ from longshort.data.written import load_written
 from longshort.errors import InputError
 
 _TS_SUFFIXES = (".ts", ".ts.gz")
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Texts and their labels.
-
-    Attributes:
-        texts: a text each, without blanks around it; some may be empty.
-        labels: a label each; None where there are none.
-        name: the path as it was given, or "the table".
-        places: where each stands, for messages: "line 17" or "row 17".
-        notes: what was found, a sentence each.
-    """
-
-    texts: tuple[str, ...]
-    labels: tuple[str, ...] | None
-    name: str
-    places: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Sequences of numbers and their labels.
-
-    Attributes:
-        values: float32, NaN where missing, shape (T_i, C) each, T_i >= 1.
-        labels: a label each; None where there are none.
-        channels: names of the C channels.
-        ids: the name of each sequence.
-        name: the path as it was given, or "the table".
-        notes: what was found, a sentence each.
-    """
-
-    values: tuple[NDArray[np.float32], ...]
-    labels: tuple[str, ...] | None
-    channels: tuple[str, ...]
-    ids: tuple[str, ...]
-    name: str
-    notes: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 def read_labelled(

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from longshort import ops
 from longshort.sequence.network import LanguageNetwork
-from longshort.sequence.sampling import Sampler, Sampling
+from longshort.sequence.sampler import Sampler
+from longshort.sequence.sampling import Sampling
 
 
 class Writer:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# The fields of a `Batch` but the classes, as NumPy arrays, by name.
+Arrays = dict[str, NDArray[Any]]
 
 
 class Batch(NamedTuple):
@@ -25,3 +32,10 @@ class Batch(NamedTuple):
     words: Tensor
     pieces: Tensor
     offsets: Tensor
+
+
+def as_batch(arrays: Arrays, targets: NDArray[np.int64]) -> Batch:
+    """Examples as arrays, with their classes (B,), as tensors."""
+    import torch
+
+    return Batch(targets=torch.from_numpy(targets), **{name: torch.from_numpy(part) for name, part in arrays.items()})

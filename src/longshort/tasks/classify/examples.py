@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from longshort.data.labelled import Sequences, Texts, read_labelled
+from longshort.data.examples import Sequences, Texts
 from longshort.errors import InputError
 
 IntArray = NDArray[np.int64]
@@ -74,6 +74,8 @@ def read(source: Any, columns: dict[str, Any], *, need_labels: bool) -> Labelled
         return _from_list(list(source))
     if str(source).lower().endswith((".ts", ".ts.gz")):
         columns = {}
+    from longshort.data.labelled import read_labelled
+
     return read_labelled(source, **columns, need_labels=need_labels)
 
 

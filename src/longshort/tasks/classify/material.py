@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from longshort.data.labelled import Sequences, Texts
+from longshort.data.examples import Sequences, Texts
 from longshort.data.splits import stratified_split
 from longshort.errors import InputError
 from longshort.tasks.classify.config import ClassifyConfig, Plan, make_plan

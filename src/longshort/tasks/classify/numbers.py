@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from longshort.tasks.classify.batch import Batch
+from longshort.tasks.classify.batch import Arrays, Batch, as_batch
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -43,16 +42,17 @@ class EncodedNumbers:
 
     def batch(self, chosen: IntArray, targets: IntArray) -> Batch:
         """Some of the sequences, B of them, with their classes."""
-        values = [torch.from_numpy(self.values[k]) for k in chosen]
-        none = torch.zeros(0, dtype=torch.int64)
-        return Batch(
-            steps=torch.nn.utils.rnn.pad_sequence(values),
-            lengths=torch.tensor([len(v) for v in values]),
-            targets=torch.from_numpy(targets),
-            words=none,
-            pieces=none,
-            offsets=none,
-        )
+        return as_batch(self.arrays(chosen), targets)
+
+    def arrays(self, chosen: IntArray) -> Arrays:
+        """Some of the sequences, B of them."""
+        values = [self.values[k] for k in chosen]
+        lengths = np.array([len(v) for v in values], dtype=np.int64)
+        steps = np.zeros((lengths.max(), len(values), values[0].shape[1]), dtype=np.float32)
+        for row, value in enumerate(values):
+            steps[: len(value), row] = value
+        none = np.zeros(0, dtype=np.int64)
+        return {"steps": steps, "lengths": lengths, "words": none, "pieces": none, "offsets": none}
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from longshort.data.tokens import Tokenizer
-from longshort.tasks.classify.batch import Batch
+from longshort.tasks.classify.batch import Arrays, Batch, as_batch
 
 IntArray = NDArray[np.int64]
 
@@ -91,6 +90,10 @@ class EncodedTexts:
 
     def batch(self, chosen: IntArray, targets: IntArray) -> Batch:
         """Some of the texts, B of them, with their classes."""
+        return as_batch(self.arrays(chosen), targets)
+
+    def arrays(self, chosen: IntArray) -> Arrays:
+        """Some of the texts, B of them."""
         codes = [self.codes[k] for k in chosen]
         lengths = np.array([len(code) for code in codes])
         distinct, places = np.unique(np.concatenate(codes), return_inverse=True)
@@ -101,14 +104,13 @@ class EncodedTexts:
         counts = self.begins[distinct + 1] - self.begins[distinct]
         offsets = np.cumsum(counts) - counts
         flat = np.repeat(self.begins[distinct] - offsets, counts) + np.arange(counts.sum())
-        return Batch(
-            steps=torch.from_numpy(steps),
-            lengths=torch.from_numpy(lengths),
-            targets=torch.from_numpy(targets),
-            words=torch.from_numpy(self.ids[distinct]),
-            pieces=torch.from_numpy(self.pieces[flat]),
-            offsets=torch.from_numpy(offsets),
-        )
+        return {
+            "steps": steps,
+            "lengths": lengths,
+            "words": self.ids[distinct],
+            "pieces": self.pieces[flat],
+            "offsets": offsets,
+        }
 
 
 @dataclass(frozen=True)

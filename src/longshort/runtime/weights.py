@@ -1,0 +1,36 @@
+"""The weights of a run by PyTorch's names, and the layers without recurrence that are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+class Weights(Mapping[str, FloatArray]):
+    """Name -> float32 array, each in one piece of memory, as the core wants it."""
+
+    def __init__(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        self._arrays = {name: np.ascontiguousarray(value, np.float32) for name, value in arrays.items()}
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def under(self, module: str) -> Weights:
+        """Those of a module, by the names that they have in it."""
+        return Weights({name[len(module) + 1 :]: v for name, v in self.items() if name.startswith(f"{module}.")})
+
+    def linear(self, module: str, x: FloatArray) -> FloatArray:
+        """What `torch.nn.Linear` of that name makes of x, (…, I) to (…, O)."""
+        y: FloatArray = x @ self[f"{module}.weight"].T
+        bias = self.get(f"{module}.bias")
+        return y if bias is None else y + bias
