@@ -141,7 +141,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
             ids, characters, context = fitted.test, fitted.scores.characters, fitted.before_passage
         else:
             text = joined(read_corpus(data, field=field))
-            ids, characters, context = fitted.tokenizer.encode(text).ids, len(text), self._context
+            ids, characters, context = fitted.tokenizer.encode(text).ids, len(text), self.beginning
         baselines = Baselines.fit(fitted.tokenizer, fitted.training, order=fitted.order)
         return self._score(ids, characters, baselines, context, cache=cache, dynamic=dynamic)
 
@@ -156,7 +156,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
             InputError: the text is empty.
         """
         encoded = self._encode(text)
-        logs = scoring.log_probabilities(self.fitted.network, encoded.ids, self._context)
+        logs = scoring.log_probabilities(self.fitted.network, encoded.ids, self.beginning)
         begin, end = encoded.spans.T
         tokens = [text[a:b] for a, b in zip(begin, end, strict=True)]
         return pl.DataFrame({"token": tokens, "log_probability": logs, "begin": begin, "end": end})
@@ -362,7 +362,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
     # -- parts ---------------------------------------------------------------------------------------------------------
 
     @property
-    def _context(self) -> IntArray:
+    def beginning(self) -> IntArray:
         """What stands before a text that nothing stands before: a line end, or else the first token learnt from."""
         fitted = self.fitted
         newline = fitted.tokenizer.encode("\n").ids
@@ -384,6 +384,6 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
 
     def _prompt(self, prompt: str) -> IntArray:
         if prompt == "":
-            return self._context
+            return self.beginning
         ids: IntArray = self._encode(prompt).ids
         return ids
