@@ -1,6 +1,7 @@
 """The Python in the documents runs as it is printed there, one snippet after the other."""
 
 import doctest
+import json
 import re
 from functools import partialmethod
 from pathlib import Path
@@ -58,6 +59,12 @@ def write_texts():
     for name, between in (("reviews.tsv", "\t"), ("reviews.csv", ",")):
         lines = [line.replace("\t", between) for line in ["label\ttext", *reviews]]
         Path(name).write_text("\n".join(lines) + "\n")
+    for side, words in (("de", ("Ein Hund läuft", "Zwei Katzen schlafen")), ("en", ("A dog runs", "Two cats sleep"))):
+        Path(f"train.{side}").write_text("".join(f"{words[k % 2]} {k}.\n" for k in range(60)))
+    mails = [{"document": f"Dear all, note {k} is here.", "summary": f"note {k}"} for k in range(60)]
+    Path("mail.jsonl").write_text("".join(json.dumps(mail) + "\n" for mail in mails))
+    talk = [{"speaker": "user", "text": "I am hungry."}, {"speaker": "system", "text": "In which city?"}]
+    Path("dialogues.jsonl").write_text((json.dumps({"turns": talk}) + "\n") * 40)
     cases = "\n".join(f"0.1,{k}.5,?:1,2,3:{'a' if k % 2 else 'b'}" for k in range(8))
     Path("Vowels_TRAIN.ts").write_text(f"@timestamps false\n@classLabel true a b\n@data\n{cases}\n")
 
@@ -70,11 +77,14 @@ def snippets(document):
 def test_the_snippets_run(document, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # Small networks: with their defaults they train for minutes.
-    one = {"members": 1}
+    one, brief = {"members": 1}, {"embedding_size": 8, "beam": 2, "max_target": 8}
     for estimator, small in (
         (longshort.Forecaster, one),
         (longshort.Classifier, one),
         (longshort.LanguageModel, {"window": 16}),
+        (longshort.Translator, brief),
+        (longshort.Summarizer, brief),
+        (longshort.Chatbot, brief),
     ):
         quick = partialmethod(estimator.__init__, hidden_size=8, steps=10, **small)
         monkeypatch.setattr(estimator, "__init__", quick)
