@@ -163,6 +163,7 @@ def task(
     batch_size: Batch = None,
     learning_rate: Rate = None,
     precision: Precision = None,
+    accelerator: Annotated[Text, typer.Option(help="Lightning's: cpu, gpu, auto.")] = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     json: AsJson = False,
@@ -172,7 +173,7 @@ def task(
     from longshort.training import TerminalProgress
 
     sizes = {"hidden_size": hidden_size, "steps": steps, "batch_size": batch_size}
-    rates = {"learning_rate": learning_rate, "precision": precision}
+    rates = {"learning_rate": learning_rate, "precision": precision, "accelerator": accelerator}
     common = _config(cells, seeds, same, learning_rates, seed)
     config = TaskConfig.from_dict({**common, **sizes, **rates, "task": name, "lag": lag})
     with options.resumable(output):
@@ -195,6 +196,7 @@ def lags(
     batch_size: Batch = None,
     learning_rate: Rate = None,
     precision: Precision = None,
+    accelerator: Annotated[Text, typer.Option(help="Lightning's: cpu, gpu, auto.")] = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     json: AsJson = False,
@@ -204,7 +206,7 @@ def lags(
     from longshort.training import TerminalProgress
 
     sizes = {"hidden_size": hidden_size, "steps": steps, "batch_size": batch_size}
-    rates = {"learning_rate": learning_rate, "precision": precision}
+    rates = {"learning_rate": learning_rate, "precision": precision, "accelerator": accelerator}
     common = _config(cells, seeds, same, learning_rates, seed)
     asked = {"lags": lags} if lags else {}
     config = LagsConfig.from_dict({**common, **sizes, **rates, **asked, "task": name})

@@ -64,7 +64,7 @@ class TaskConfig(CompareConfig):
         steps: optimiser steps of each training.
         batch_size: sequences of a step.
         learning_rate: of all cells, at the beginning of a cosine to 0.
-        precision: Lightning's: 32-true, bf16-mixed, …
+        precision, accelerator: Lightning's: 32-true, bf16-mixed, …; cpu, gpu, auto.
     """
 
     cells: tuple[str, ...] = ("lstm", "gru", "rnn", "rnn-relu")
@@ -75,6 +75,7 @@ class TaskConfig(CompareConfig):
     batch_size: int | None = None
     learning_rate: float | None = None
     precision: str | None = None
+    accelerator: str | None = None
 
     def __post_init__(self) -> None:
         from longshort.study.comparison.recipes import RECIPES

@@ -20,7 +20,7 @@ class Recipe:
         first, growth, mastered, review: of the curriculum; see `Curriculum`.
         wide: so many times as many sequences there may be in batches of short lags, which cost little.
         averaging: decay of the moving average of the weights.
-        precision: Lightning's.
+        precision, accelerator: Lightning's.
     """
 
     least: int
@@ -37,6 +37,7 @@ class Recipe:
     wide: int = 1
     averaging: float = 0.99
     precision: str = "32-true"
+    accelerator: str = "cpu"
 
     def start(self, cell: str, lag: int) -> Start:
         """What a cell begins with: what the field knows to help it remember for so many steps.
@@ -53,6 +54,16 @@ class Recipe:
         return Start(chrono=max(3, lag), orthogonal=True)
 
 
+IMAGES = Recipe(
+    least=0,
+    lag=784,
+    hidden_size=128,
+    steps=25_000,
+    batch_size=128,
+    learning_rate=2e-3,
+    averaging=0.999,
+    precision="bf16-mixed",
+)
 RECIPES: dict[str, Recipe] = {
     "adding": Recipe(
         least=2,
@@ -80,6 +91,6 @@ RECIPES: dict[str, Recipe] = {
     ),
     "order": Recipe(least=10, lag=300, hidden_size=32, steps=2000, batch_size=32, learning_rate=1e-2),
     "recall": Recipe(least=1, lag=300, hidden_size=32, steps=1500, batch_size=32, learning_rate=1e-2),
-    "mnist": Recipe(least=0, lag=784, hidden_size=128, steps=25_000, batch_size=128, learning_rate=2e-3),
-    "permuted-mnist": Recipe(least=0, lag=784, hidden_size=128, steps=25_000, batch_size=128, learning_rate=2e-3),
+    "mnist": IMAGES,
+    "permuted-mnist": IMAGES,
 }

@@ -170,7 +170,7 @@ def task_contest(config: TaskConfig, lag: int | None = None) -> SequenceContest:
         config: settings.
         lag: in place of that of the settings.
     """
-    names = ("hidden_size", "steps", "batch_size", "learning_rate", "precision")
+    names = ("hidden_size", "steps", "batch_size", "learning_rate", "precision", "accelerator")
     changed = {name: getattr(config, name) for name in names if getattr(config, name) is not None}
     recipe: Recipe = replace(RECIPES[config.task], **changed)
     if recipe.least:

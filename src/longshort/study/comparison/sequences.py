@@ -85,13 +85,13 @@ class SequenceContest(Contest):
             seed=seed,
             threads=None,
             checkpoints=folder,
-            hardware=Hardware(precision=recipe.precision),
+            hardware=Hardware(recipe.accelerator, precision=recipe.precision),
             progress=progress,
         )
         seconds = time.perf_counter() - began
         overall = {}
         if test:
-            scored = self.test(network.eval())
+            scored = self.test(network.cpu().eval())
             overall = {entrant.name: scored.pop("ours"), **scored}
         validation = min(check.validation for check in checks if check.validation is not None)
         memory = SafetensorsIO().load_checkpoint(folder / "network" / "last.safetensors")["memory"]
