@@ -186,6 +186,15 @@ class RunDirectory:
         except (safetensors.SafetensorError, OSError):
             raise InputError(f"{self.path / name} is not readable: restore it from a copy, or fit again") from None
 
+    def read_rows(self, name: str, tensor: str, count: int) -> NDArray[np.generic]:
+        """Read the first rows of one array of a safetensors file, and nothing else of it."""
+        try:
+            with safetensors.safe_open(self.path / name, framework="numpy") as file:
+                rows: NDArray[np.generic] = file.get_slice(tensor)[:count]
+                return rows
+        except (safetensors.SafetensorError, OSError):
+            raise InputError(f"{self.path / name} is not readable: restore it from a copy, or fit again") from None
+
     def read_table(self, name: str) -> pl.DataFrame:
         """Read one Parquet file of the run."""
         import polars as pl

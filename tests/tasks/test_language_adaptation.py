@@ -8,7 +8,7 @@ import torch
 from writers import model, network, plain, story
 
 from longshort.data.corpus import Corpus
-from longshort.tasks.language import adaptation, scoring
+from longshort.tasks.language import adaptation, parts, scoring
 from longshort.tasks.language.adaptation import Cache, Dynamic, choose_cache, choose_dynamic, gradient_roots
 
 RNG = np.random.default_rng(0)
@@ -35,7 +35,7 @@ def slow_cache(net, ids, context, flatness, share, size):
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize(("size", "before"), [(2000, 1), (7, 1), (7, 30), (1, 3)])
 def test_the_cache(monkeypatch, cell, size, before):
-    monkeypatch.setattr(scoring, "WINDOW", 5)
+    monkeypatch.setattr(parts, "WINDOW", 5)
     net = network(cell=cell, layers=2, scale=5.0)
     with torch.no_grad():
         for layer in net.recurrent:
@@ -118,7 +118,7 @@ def test_without_a_rate_it_is_the_network():
 
 def test_the_roots_of_squared_gradients(monkeypatch):
     """Over the places of the training part, each after 512 tokens or what there is."""
-    monkeypatch.setattr(scoring, "OVERLAP", 12)
+    monkeypatch.setattr(parts, "OVERLAP", 12)
     monkeypatch.setattr(adaptation, "PLACES", 5)
     net, text = network(scale=5.0), OTHER[:101]
     squares = [torch.zeros_like(p) for p in net.parameters()]
@@ -169,7 +169,7 @@ def test_the_choice_is_the_best_of_the_grid(monkeypatch):
 
 def test_the_choice_is_made_on_the_end_of_the_validation_part(monkeypatch):
     monkeypatch.setattr(adaptation, "CHOOSING", 60)
-    monkeypatch.setattr(scoring, "OVERLAP", 25)
+    monkeypatch.setattr(parts, "OVERLAP", 25)
     text, seen = np.arange(100), []
     adaptation._best([1], text[10:], text[:10], lambda one, ids, before: seen.append((ids, before)) or np.zeros(1))
     ((ids, before),) = seen

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from writers import network, plain
 
-from longshort.tasks.language import scoring
+from longshort.tasks.language import parts, scoring
 from longshort.tasks.language.scoring import log_probabilities, read
 
 
@@ -29,13 +29,13 @@ def test_short_texts_are_read_in_one_go(cell, count, before):
 @pytest.fixture
 def short(monkeypatch):
     """Parts and windows a thousandth as long."""
-    monkeypatch.setattr(scoring, "OVERLAP", 8)
-    monkeypatch.setattr(scoring, "WINDOW", 5)
+    monkeypatch.setattr(parts, "OVERLAP", 8)
+    monkeypatch.setattr(parts, "WINDOW", 5)
 
 
 def test_every_position_is_answered_exactly_once(monkeypatch):
-    monkeypatch.setattr(scoring, "OVERLAP", 8)
-    monkeypatch.setattr(scoring, "WINDOW", 5)
+    monkeypatch.setattr(parts, "OVERLAP", 8)
+    monkeypatch.setattr(parts, "WINDOW", 5)
     net = network(vocabulary=2000)
 
     @given(st.integers(1, 900), st.integers(1, 20))

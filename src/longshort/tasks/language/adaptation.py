@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longshort.sequence.network import LanguageNetwork, State
-from longshort.tasks.language import scoring
+from longshort.tasks.language import parts, scoring
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.float64]
@@ -137,7 +137,7 @@ class Dynamic:
 def gradient_roots(network: LanguageNetwork, training: IntArray, segment: int = SEGMENT) -> list[Tensor]:
     """Root of the mean square of every weight's gradient, over segments from all over the training part."""
     segment = min(segment, len(training) - 1)
-    before = min(scoring.OVERLAP, max(0, len(training) - 1 - segment))
+    before = min(parts.OVERLAP, max(0, len(training) - 1 - segment))
     begins = np.unique(np.linspace(0, len(training) - 1 - segment - before, PLACES).astype(np.int64))
     text = torch.from_numpy(training.astype(np.int64))[
         torch.from_numpy(begins[None] + np.arange(segment + before + 1)[:, None])
@@ -183,7 +183,7 @@ def _best(
 ) -> Any:
     whole = np.concatenate([context, validation])
     count = min(CHOOSING, len(validation))
-    ids, before = whole[len(whole) - count :], whole[: len(whole) - count][-scoring.OVERLAP :]
+    ids, before = whole[len(whole) - count :], whole[: len(whole) - count][-parts.OVERLAP :]
     return max(grid, key=lambda one: np.nan_to_num(read(one, ids, before).sum(), nan=-np.inf))
 
 
@@ -191,8 +191,8 @@ def _windows(network: LanguageNetwork, ids: IntArray, context: IntArray) -> Iter
     """Features (T, E), outputs (T, H) and targets (T,) of a text and its context in one go, window by window."""
     text = torch.from_numpy(np.concatenate([context, ids]).astype(np.int64)).unsqueeze(1)
     state: State | None = None
-    for begin in range(0, len(text) - 1, scoring.WINDOW):
-        window = text[begin : begin + scoring.WINDOW + 1]
+    for begin in range(0, len(text) - 1, parts.WINDOW):
+        window = text[begin : begin + parts.WINDOW + 1]
         with torch.no_grad():
             features, output, state = network(window[:-1], state)
         yield features[:, 0], output[:, 0], window[1:, 0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from longshort.artifact import RunDirectory
 from longshort.data.corpus import read_corpus
 from longshort.data.tokens import Tokenizer
-from longshort.errors import InputError, Note
+from longshort.errors import InputError
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
 from longshort.sequence.network import LanguageNetwork
@@ -24,13 +23,14 @@ from longshort.sequence.sampling import Sampling
 from longshort.sequence.writer import Writer
 from longshort.settings import is_whole
 from longshort.space import Ranges
-from longshort.tasks.language import scoring
+from longshort.tasks.language import parts, scoring
 from longshort.tasks.language.adaptation import choose_cache, choose_dynamic, gradient_roots
 from longshort.tasks.language.baselines import Baselines
 from longshort.tasks.language.config import LanguageConfig, Plan, ranges
 from longshort.tasks.language.evaluation import LanguageScores, score
 from longshort.tasks.language.generation import Text
 from longshort.tasks.language.material import PARTS, Material, joined, read_material
+from longshort.tasks.language.prompts import Prompts
 from longshort.training import Hardware, Progress
 
 IntArray = NDArray[np.int32]
@@ -85,7 +85,7 @@ class Fitted:
     @property
     def before_passage(self) -> IntArray:
         """Tokens before the passage, at least one."""
-        return self.training[-scoring.OVERLAP :]
+        return self.training[-parts.OVERLAP :]
 
 
 class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
@@ -155,7 +155,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
         Raises:
             InputError: the text is empty.
         """
-        encoded = self._encode(text)
+        encoded = self._prompts.encode(text)
         logs = scoring.log_probabilities(self.fitted.network, encoded.ids, self.beginning)
         begin, end = encoded.spans.T
         tokens = [text[a:b] for a, b in zip(begin, end, strict=True)]
@@ -173,7 +173,9 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
             raise InputError(f"k must be a whole number from 1, not {k!r}")
         fitted = self.fitted
         with torch.no_grad():
-            features, _, _ = fitted.network(torch.from_numpy(self._prompt(prompt).astype(np.int64)).unsqueeze(1))
+            features, _, _ = fitted.network(
+                torch.from_numpy(self._prompts.prompt(prompt).astype(np.int64)).unsqueeze(1)
+            )
             p = fitted.network.log_probabilities(features[-1, 0]).exp()
         best = p.topk(min(k, len(p)))
         tokens = [fitted.tokenizer.label(int(i)) for i in best.indices]
@@ -218,7 +220,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
                 raise InputError("there is one held-out text alone: leave out which")
             return explainable(self, None, steps)
         texts = data if isinstance(data, list) else [document.text for document in read_corpus(data).documents]
-        return explainable(self, self._encode(texts[chosen(which, [""] * len(texts), "text")]).ids, steps)
+        return explainable(self, self._prompts.encode(texts[chosen(which, [""] * len(texts), "text")]).ids, steps)
 
     def generate(self, prompt: str = "", **sampling: Any) -> str | list[str]:
         """Draw a text that goes on from a prompt.
@@ -239,7 +241,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
     def stream(self, prompt: str = "", sampling: Sampling | None = None) -> Iterator[list[str]]:
         """Like `generate`, but gives the pieces of every sample as they come."""
         sampling, fitted = sampling or Sampling(), self.fitted
-        start = self._prompt(prompt)
+        start = self._prompts.prompt(prompt)
         texts = [Text(fitted.tokenizer, start.tolist(), sampling.stop) for _ in range(sampling.samples)]
         for drawn in fitted.writer.generate(start.tolist(), sampling, fitted.tokenizer.unknown_id):
             yield [text.add(token) for text, token in zip(texts, drawn, strict=True)]
@@ -304,7 +306,7 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
         unknown = 0 if tokenizer.unknown_id is None else int((ids == tokenizer.unknown_id).sum())
         found = {self.name: scoring.log_probabilities(fitted.network, ids, context)}
         adapted: dict[str, str] = {}
-        network, validation, before = fitted.network, fitted.validation, fitted.training[-scoring.OVERLAP :]
+        network, validation, before = fitted.network, fitted.validation, fitted.training[-parts.OVERLAP :]
         if cache:
             chosen = choose_cache(network, validation, before)
             adapted[f"{self.name} + cache"] = str(chosen)
@@ -364,26 +366,8 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
     @property
     def beginning(self) -> IntArray:
         """What stands before a text that nothing stands before: a line end, or else the first token learnt from."""
-        fitted = self.fitted
-        newline = fitted.tokenizer.encode("\n").ids
-        known = len(newline) > 0 and newline[-1] != fitted.tokenizer.unknown_id
-        return newline[-1:] if known else fitted.training[:1]
+        return self._prompts.beginning
 
-    def _encode(self, text: str) -> Any:
-        if not isinstance(text, str):
-            raise InputError(f"a text is a string, not of type {type(text).__name__}")
-        if not text:
-            raise InputError("the text is empty: give at least one character")
-        encoded = self.fitted.tokenizer.encode(text)
-        if not len(encoded.ids):
-            raise InputError("the text holds no token: give at least one word")
-        if encoded.unknown:
-            count = f"{encoded.unknown} of {len(encoded.ids)} {self.fitted.tokenizer.kind}"
-            warnings.warn(f"{count} of the text are not in the vocabulary", Note, stacklevel=3)
-        return encoded
-
-    def _prompt(self, prompt: str) -> IntArray:
-        if prompt == "":
-            return self.beginning
-        ids: IntArray = self._encode(prompt).ids
-        return ids
+    @property
+    def _prompts(self) -> Prompts:
+        return Prompts(self.fitted.tokenizer, self.fitted.training[:1])

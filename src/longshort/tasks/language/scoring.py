@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longshort.sequence.network import LanguageNetwork, State
+from longshort.tasks.language.parts import windows
 
-# A long text is read in parts side by side, each after so many tokens of the text before it; and so many steps at once.
-PARTS = 16
-OVERLAP = 512
-WINDOW = 128
 # Log-probabilities that are held at once: those of a large vocabulary are not asked for a whole window.
 LARGEST = 2**23
 
@@ -44,24 +41,12 @@ def read(network: LanguageNetwork, ids: NDArray[np.integer], context: NDArray[np
         ids: the text's tokens, (N,).
         context: tokens before it, at least one.
     """
-    text = torch.from_numpy(np.concatenate([context, ids]).astype(np.int64))
-    count, before = len(ids), len(context) - 1
-    total = count + before  # targets, those of the context included
-    parts = max(1, min(PARTS, (total - OVERLAP) // (4 * OVERLAP)))
-    overlap = OVERLAP if parts > 1 else 0
-    length = -(-(total - overlap) // parts)
-    steps = length * torch.arange(parts)[None, :] + torch.arange(overlap + length)[:, None]
-    # The first part answers for its overlap too; what lies behind the end is nobody's.
-    own = (torch.arange(overlap + length)[:, None] >= overlap) | (torch.arange(parts)[None, :] == 0)
-    own &= (steps >= before) & (steps < total)
-    positions = torch.where(own, steps - before, -1)
-    steps = steps.clamp(max=total - 1)
     state: State | None = None
-    for k in range(0, len(steps), WINDOW):
-        window = steps[k : k + WINDOW]
+    for window in windows(ids, context):
+        inputs, targets, positions = map(torch.from_numpy, window)
         with torch.no_grad():
-            features, output, state = network(text[window], state)
-        yield Read(features, output, text[window + 1], positions[k : k + WINDOW])
+            features, output, state = network(inputs, state)
+        yield Read(features, output, targets, positions)
 
 
 def log_probabilities(
