@@ -1,12 +1,20 @@
-from longshort.data.corpus import Corpus, Document, read_corpus
-from longshort.data.dialogues import Dialogues, Turn, read_dialogues
-from longshort.data.files import read_table
-from longshort.data.frequency import Frequency
-from longshort.data.labelled import Sequences, Texts, read_labelled
-from longshort.data.pairs import Pairs, read_pairs
-from longshort.data.panel import Columns, Panel, Series
-from longshort.data.reading import read_future, read_panel
-from longshort.data.seasons import find_seasons
+"""Reading and checking data: tables, texts, pairs, dialogues, labelled examples."""
+
+from typing import TYPE_CHECKING
+
+from longshort.lazy import lazy
+
+if TYPE_CHECKING:
+    from longshort.data.corpus import Corpus, Document, read_corpus
+    from longshort.data.dialogues import Dialogues, Turn, read_dialogues
+    from longshort.data.examples import Sequences, Texts
+    from longshort.data.files import read_table
+    from longshort.data.frequency import Frequency
+    from longshort.data.labelled import read_labelled
+    from longshort.data.pairs import Pairs, read_pairs
+    from longshort.data.panel import Columns, Panel, Series
+    from longshort.data.reading import read_future, read_panel
+    from longshort.data.seasons import find_seasons
 
 __all__ = [
     "Columns",
@@ -29,3 +37,29 @@ __all__ = [
     "read_panel",
     "read_table",
 ]
+
+# What reads tables needs Polars, what holds them does not.
+__getattr__ = lazy(
+    __name__,
+    {
+        "Columns": "panel",
+        "Corpus": "corpus",
+        "Dialogues": "dialogues",
+        "Document": "corpus",
+        "Frequency": "frequency",
+        "Pairs": "pairs",
+        "Panel": "panel",
+        "Sequences": "examples",
+        "Series": "panel",
+        "Texts": "examples",
+        "Turn": "dialogues",
+        "find_seasons": "seasons",
+        "read_corpus": "corpus",
+        "read_dialogues": "dialogues",
+        "read_future": "reading",
+        "read_labelled": "labelled",
+        "read_pairs": "pairs",
+        "read_panel": "reading",
+        "read_table": "files",
+    },
+)

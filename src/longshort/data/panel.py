@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from longshort.data.frequency import Frequency, TimeArray
 from longshort.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FloatArray = NDArray[np.float64]
 
@@ -120,6 +123,8 @@ class Panel:
 
     def frame(self) -> pl.DataFrame:
         """A long table with columns unique_id, ds, y: every step of every series, null where y is missing."""
+        import polars as pl
+
         lengths = [len(series) for series in self.series]
         steps = [series.start + np.arange(len(series)) for series in self.series]
         ids = pl.Series([series.id for series in self.series], dtype=pl.String)
