@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from longshort import Chatbot, InputError, Summarizer, Translator
+from longshort.tasks.seq2seq.alignment import Alignment
 from longshort.tasks.seq2seq.chat import FOREIGN, LAST, WHOLE
 from longshort.tasks.seq2seq.report import render
 from longshort.training import Progress
@@ -97,11 +98,28 @@ def test_attention_adds_up(translator):
     assert translator.align("one two three").answer[-1] == "⟨end⟩"
 
 
+def test_alignments_of_words():
+    source, answer = ["The", "dog", "·ger", "·.", "runs"], ["La", "hund", "·o", "kuras", "⟨end⟩"]
+    weights = np.array([[8, 0, 1, 0, 1], [2, 2, 2, 2, 2], [0, 5, 5, 0, 0], [0, 1, 0, 0, 9], [0, 0, 0, 9, 1]]) / 10
+    alignment = Alignment(source, answer, weights, np.array([0.9, 0.2, 0.7, 0.6, 0.0]))
+    assert alignment.words() == "0-0 1-1 2-2"
+    assert alignment.bracketed() == "[La] hundo [kuras]"
+    assert Alignment(source, ["⟨end⟩"], weights[:1], np.zeros(1)).words() == ""
+
+
+def test_answers_with_alignments(translator):
+    table = translator.predict(["one two", "", "three"], alignments=True, n_best=2)
+    for row in table.iter_rows(named=True):
+        assert len(row["alignment"].split()) == len(row["translation"].split())
+    assert "copied" not in table.columns
+
+
 def test_without_attention_there_is_none_to_show():
     model = Translator(**TINY, attention="none").fit(pairs(40), progress=Progress())
     assert model.name == "LSTM without attention"
-    with pytest.raises(InputError, match="no attention to show"):
-        model.align("one")
+    for show in (lambda: model.align("one"), lambda: model.predict(["one"], alignments=True)):
+        with pytest.raises(InputError, match="no attention to show"):
+            show()
     assert "Where it looks" not in render(model)
 
 
@@ -197,8 +215,9 @@ def test_unseen_names_are_copied():
     model = Summarizer(
         hidden_size=32, embedding_size=24, vocabulary_size=280, steps=200, batch_tokens=800, learning_rate=0.02
     ).fit(learnt, progress=Progress())
-    table = model.predict(["Please pay bill 748 by May", "Please pay bill 391 by June"])
+    table = model.predict(["Please pay bill 748 by May", "Please pay bill 391 by June"], alignments=True)
     assert table["summary"].to_list() == ["748", "391"]
+    assert table["copied"].to_list() == ["[748]", "[391]"]
 
 
 # -- conversations -----------------------------------------------------------------------------------------------------

@@ -64,11 +64,15 @@ class Dialogues:
         return Counter(turn.speaker for turns in self.dialogues for turn in turns)
 
 
-def read_dialogues(source: Any) -> Dialogues:
+def read_dialogues(source: Any, *, least: int = 2) -> Dialogues:
     """Conversations from a JSON Lines file, a list, or `Dialogues`.
 
     Each line is an object with "turns" (or "messages", "dialogue", …), a list of turns; each turn is an object with
     "speaker" (or "role", "from") and "text" (or "content", "value"), or a text alone, and then the speakers take turns.
+
+    Args:
+        source: where they are.
+        least: turns of a dialogue; those with fewer are left out with a note.
 
     Raises:
         InputError: a line is no such object, a turn has no text, or nothing is left.
@@ -77,9 +81,9 @@ def read_dialogues(source: Any) -> Dialogues:
         return source
     if isinstance(source, list | tuple):
         if len(source) == 1 and isinstance(source[0], str | Path):
-            return read_dialogues(source[0])
+            return read_dialogues(source[0], least=least)
         found = [(f"dialogue {k}", turns) for k, turns in enumerate(source, 1)]
-        return _checked(found, "the list")
+        return _checked(found, "the list", least)
     path = Path(source)
     if not path.is_file():
         raise InputError(f"{source}: there is no such file; check the path")
@@ -95,7 +99,7 @@ def read_dialogues(source: Any) -> Dialogues:
         found.append((place, item[field]))
     if not found:
         raise InputError(f"{source}: the file is empty; give a dialogue on each line")
-    return _checked(found, str(source))
+    return _checked(found, str(source), least)
 
 
 def turns_of(turns: Any, place: str) -> tuple[Turn, ...]:
@@ -129,14 +133,16 @@ def _speaker_and_text(turn: Any, number: int) -> tuple[Any, Any]:
     return "", None
 
 
-def _checked(found: Sequence[tuple[str, Any]], name: str) -> Dialogues:
+def _checked(found: Sequence[tuple[str, Any]], name: str, least: int) -> Dialogues:
     dialogues = [turns_of(turns, place) for place, turns in found]
-    kept = tuple(turns for turns in dialogues if len(turns) > 1)
+    kept = tuple(turns for turns in dialogues if len(turns) >= least)
     notes = []
     if len(kept) < len(dialogues):
         count = len(dialogues) - len(kept)
         what = "dialogue has" if count == 1 else "dialogues have"
-        notes.append(f"{name}: {count:,} {what} fewer than two turns with text: left out, there is nothing to reply to")
+        few = "fewer than two turns" if least == 2 else "no turn"
+        notes.append(f"{name}: {count:,} {what} {few} with text: left out, there is nothing to reply to")
     if not kept:
-        raise InputError(f"{name}: no dialogue has two turns; give conversations with replies")
+        few = "two turns" if least == 2 else "a turn"
+        raise InputError(f"{name}: no dialogue has {few}; give conversations with replies")
     return Dialogues(kept, name, tuple(notes))

@@ -12,6 +12,9 @@ from longshort.tasks.seq2seq.batch import make_batch
 from longshort.tasks.seq2seq.network import Seq2SeqNetwork
 from longshort.tasks.seq2seq.vocabulary import Vocabulary
 
+# A word is said to be copied if more than this share of its probability came from copying.
+COPIED = 0.5
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -27,6 +30,27 @@ class Alignment:
     answer: list[str]
     weights: NDArray[np.float32]
     copied: NDArray[np.float32]
+
+    def words(self) -> str:
+        """For each word of the answer the word of the source that was looked at most, "0-0 1-2 …", counted from 0.
+
+        Words are what stands between white space; that is the format of Pharaoh and its successors.
+        """
+        read, written = _words(self.source), _words(self.answer[:-1])
+        pairs = []
+        for number in range(written[-1] + 1 if len(written) else 0):
+            looked = self.weights[:-1][written == number].mean(0)
+            pairs.append(f"{int(np.bincount(read, looked).argmax())}-{number}")
+        return " ".join(pairs)
+
+    def bracketed(self) -> str:
+        """The answer with its copied words in brackets."""
+        written, text = _words(self.answer[:-1]), []
+        for number in range(written[-1] + 1 if len(written) else 0):
+            here = np.flatnonzero(written == number)
+            word = "".join(self.answer[k].removeprefix("·") for k in here)
+            text.append(f"[{word}]" if self.copied[here].mean() > COPIED else word)
+        return " ".join(text)
 
 
 def align(
@@ -53,3 +77,8 @@ def align(
     return Alignment(
         sources.labels(read), targets.labels(batch.targets[:, 0].numpy()), weights.numpy(), copied.clamp(0, 1).numpy()
     )
+
+
+def _words(tokens: list[str]) -> NDArray[np.int64]:
+    """Of each token the number of its word, (T,): inner pieces of a word begin with "·"."""
+    return np.cumsum([k == 0 or not token.startswith("·") for k, token in enumerate(tokens)], dtype=np.int64) - 1

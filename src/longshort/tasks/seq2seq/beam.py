@@ -76,10 +76,10 @@ def search(
             stepper.keep(rows)
             alive, prefix, totals, tokens = alive[rows], prefix[rows], totals[rows], tokens[rows]
 
-    def order(hypothesis: Hypothesis) -> tuple[int, float]:
+    def place_of(hypothesis: Hypothesis) -> tuple[int, float]:
         return -said_of(hypothesis.tokens.tolist(), constraints.forced), -hypothesis.score
 
-    return [sorted(found, key=order) for found in finished]
+    return [sorted(found, key=place_of) for found in finished]
 
 
 def _candidates(

@@ -149,7 +149,7 @@ class Chatbot(Seq2Seq):
 
     def _sources(self, data: Any) -> Sequence[str]:
         if isinstance(data, str | Path):
-            asked: Sequence[tuple[Turn, ...]] = read_dialogues(data).dialogues
+            asked: Sequence[tuple[Turn, ...]] = read_dialogues(data, least=1).dialogues
         elif isinstance(data, Dialogues):
             asked = data.dialogues
         else:

@@ -212,9 +212,13 @@ def make_plan(
     dropouts = ("word_dropout", "input_dropout", "hidden_dropout", "output_dropout")
     copy = chosen(config, defaults, "copy") and config.shared and config.attention != "none"
     steps = config.steps or int(np.clip(chosen(config, defaults, "epochs") * batches, *STEPS))
+    training, validation, test = pairs
     return Plan(
-        *pairs,
-        *vocabularies,
+        training=training,
+        validation=validation,
+        test=test,
+        sources=vocabularies[0],
+        targets=vocabularies[1],
         copy=copy,
         **sizes,
         **{name: chosen(config, defaults, name) for name in (*names, *dropouts)},

@@ -105,8 +105,10 @@ class Decoder(nn.Module):
             for one, h in zip(x.unbind(), asked.unbind(), strict=True):
                 said, coverage = self._above(h.unsqueeze(0), one.unsqueeze(0), memory, state, coverage)
                 steps.append(said)
-        parts = zip(*steps, strict=True)
-        return Decoded(*(None if part[0] is None else torch.cat(part) for part in parts))
+        return Decoded(
+            torch.cat([said.features for said in steps]),
+            *(_joined([said[k] for said in steps]) for k in range(1, 4)),
+        )
 
     def _run(
         self, read: Tensor, x: Tensor, memory: Memory, state: list[State], coverage: Tensor | None
@@ -151,3 +153,8 @@ class Decoder(nn.Module):
         features = torch.nn.functional.dropout(features, self.output_dropout, self.training)
         gate = None if self.gate is None else self.gate(torch.cat((known, x.to(known.dtype)), -1)).squeeze(-1)
         return features, gate
+
+
+def _joined(parts: list[Tensor | None]) -> Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.cat(known) if known else None

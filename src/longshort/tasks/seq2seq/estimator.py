@@ -122,11 +122,14 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
         examples = self.fitted.parts["test"] if data is None else self._examples(data)
         return self._score(examples, self._all_answers(examples, decoding))
 
-    def predict(self, data: Any = None, **decoding: Any) -> pl.DataFrame:
+    def predict(self, data: Any = None, *, alignments: bool = False, **decoding: Any) -> pl.DataFrame:
         """Answers to new sources.
 
         Args:
             data: what is to be answered; None for the sources that `fit` held out.
+            alignments: whether to tell where the network looked: a column `alignment` with, for each word of the
+                answer, the word of the source that was looked at most ("0-0 1-2"), and where it may copy a column
+                `copied`: the answer with the copied words in brackets.
             decoding: fields of `Decoding`, such as `beam=10`, `n_best=3`, `method="sample"`, `forbidden=("car",)`.
 
         Returns:
@@ -134,6 +137,8 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
             to the power `length_penalty`), and with several answers to a source their `rank`.
         """
         settings = self.decoding(**decoding)
+        if alignments:
+            self._need_attention()
         sources = self.fitted.held_out.sources if data is None else self._sources(data)
         found = self._found(sources, settings)
         rows = [
@@ -143,6 +148,17 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
         ]
         schema = {self.columns[0]: pl.String, self.columns[1]: pl.String, "rank": pl.Int64, "score": pl.Float64}
         table = pl.DataFrame(rows, schema=schema, orient="row")
+        if alignments:
+            looked = [
+                self.aligned(source, answer) if answer else None
+                for source, answer in zip(
+                    np.repeat(sources, [len(f) for f in found]), table[self.columns[1]], strict=True
+                )
+            ]
+            table = table.with_columns(alignment=pl.Series([a.words() if a else "" for a in looked], dtype=pl.String))
+            if self.fitted.plan.copy:
+                copied = [a.bracketed() if a else "" for a in looked]
+                table = table.with_columns(copied=pl.Series(copied, dtype=pl.String))
         return table if settings.n_best > 1 else table.drop("rank")
 
     def align(self, source: Any, answer: str | None = None) -> Alignment:
@@ -151,10 +167,13 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
         Raises:
             InputError: the network has no attention.
         """
-        if self.config.attention == "none":
-            raise InputError("this network has no attention to show: fit one with attention")
+        self._need_attention()
         (asked,) = self._sources([source])
         return self.aligned(asked, self.answer([asked])[0] if answer is None else answer)
+
+    def _need_attention(self) -> None:
+        if self.config.attention == "none":
+            raise InputError("this network has no attention to show: fit one with attention")
 
     # -- the life cycle ------------------------------------------------------------------------------------------------
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from longshort.scores import HIGHEST, Metric, Overall, Scores
 from longshort.wording import number
+
+T = TypeVar("T")
 
 # Bins of the source's length, with about as many examples each.
 BINS = 5
@@ -68,13 +70,13 @@ class Seq2SeqScores(Scores):
 
 
 def by_length(
-    sources: Sequence[str], models: Mapping[str, Sequence[str]], measure: Callable[[Sequence[str], list[int]], float]
+    sources: Sequence[str], models: Mapping[str, Sequence[T]], measure: Callable[[Sequence[T], list[int]], float]
 ) -> list[dict[str, Any]]:
     """A metric in bins of the number of words read.
 
     Args:
         sources: what is read.
-        models: answers of each model.
+        models: of each model its answers, or what the metric is taken of.
         measure: the metric of a model's answers at some places.
     """
     words = np.array([len(source.split()) for source in sources])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -68,7 +69,7 @@ NONE = Examples((), (), ())
 def write_parts(run: RunDirectory, parts: dict[str, Examples]) -> None:
     """Write all examples: `part`, `source`, `references` (a list) and `group`."""
     rows = [(name, *row) for name in PARTS for row in _rows(parts[name])]
-    schema = {"part": pl.String, "source": pl.String, "references": pl.List(pl.String), "group": pl.Int64}
+    schema: Any = {"part": pl.String, "source": pl.String, "references": pl.List(pl.String), "group": pl.Int64}
     run.write_table(EXAMPLES, pl.DataFrame(rows, schema=schema, orient="row"))
 
 

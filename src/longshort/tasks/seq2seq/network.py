@@ -100,12 +100,13 @@ class Seq2SeqNetwork(nn.Module):
 
     def encode(self, sources: Tensor, lengths: Tensor) -> Memory:
         """Read sources (S, B) of lengths (B,)."""
-        memory = self.encoder(self.embed(self.source_embedding, sources), sources, lengths)
+        memory: Memory = self.encoder(self.embed(self.source_embedding, sources), sources, lengths)
         return memory._replace(keys=self.decoder.keys(memory.values))
 
     def decode(self, inputs: Tensor, memory: Memory) -> Decoded:
         """Say what follows after every token of inputs (T, B), each given those before it."""
-        return self.decoder(self.embed(self.target_embedding, inputs), memory)
+        decoded: Decoded = self.decoder(self.embed(self.target_embedding, inputs), memory)
+        return decoded
 
     def forward(self, batch: Batch) -> Decoded:
         """Teacher forcing: encode, then decode."""

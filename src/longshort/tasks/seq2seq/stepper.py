@@ -23,9 +23,9 @@ class Stepper:
     def __init__(self, network: Seq2SeqNetwork, memory: Memory, width: int) -> None:
         self._network, self._memory, self._width = network, memory, width
         decoder = network.decoder
-        start = ((part.repeat_interleave(width, 1) for part in state) for state in decoder.start(memory))
         self._streams: list[Any] = [
-            layer.stream(tuple(state)) for layer, state in zip(decoder.recurrent, start, strict=True)
+            layer.stream((h.repeat_interleave(width, 1), c.repeat_interleave(width, 1)))
+            for layer, (h, c) in zip(decoder.recurrent, decoder.start(memory), strict=True)
         ]
         rows = len(memory.valid) * width
         self._fed = torch.zeros(rows, network.dims.embedding_size) if decoder.feeding else None
