@@ -8,8 +8,9 @@ import pytest
 
 from longshort.data import Frequency, Panel, Series
 from longshort.scores import winners
+from longshort.tasks.forecast.backtest import Backtest
 from longshort.tasks.forecast.baselines import forecast_baselines
-from longshort.tasks.forecast.evaluation import METRICS, Backtest, ForecastScores, quantile_column, score
+from longshort.tasks.forecast.evaluation import METRICS, ForecastScores, quantile_column, score
 
 LEVELS = (0.1, 0.5, 0.9)
 MODELS = ("LSTM", "Naive")

@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from longshort.data import Panel
-from longshort.tasks.forecast.evaluation import Backtest, quantile_column
+from longshort.tasks.forecast.backtest import Backtest
+from longshort.tasks.forecast.evaluation import quantile_column
 
 # Steps of history that AutoETS is given: exponential smoothing forgets what lies further back.
 ETS_HISTORY = 2000

@@ -12,7 +12,7 @@ from longshort.data import Panel, find_seasons
 from longshort.errors import InputError
 from longshort.settings import Settings, is_number, is_whole
 from longshort.space import Range, Ranges
-from longshort.tasks.forecast.evaluation import Backtest
+from longshort.tasks.forecast.backtest import Backtest
 
 CELLS = ("lstm", "gru", "rnn", "none")
 # Longer seasons than this (a year of days) are left to the calendar features and single lags.

@@ -17,8 +17,9 @@ from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
 from longshort.space import Ranges
 from longshort.tasks.forecast import history
+from longshort.tasks.forecast.backtest import Backtest
 from longshort.tasks.forecast.config import ForecastConfig, Plan, make_plan, ranges
-from longshort.tasks.forecast.evaluation import Backtest, ForecastScores, score
+from longshort.tasks.forecast.evaluation import ForecastScores, score
 from longshort.tasks.forecast.model import ForecastModel
 from longshort.tasks.forecast.network import ForecastNetwork
 from longshort.training import Hardware, Progress

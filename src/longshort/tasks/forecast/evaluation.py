@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from longshort.scores import Metric, Scores
 from longshort.wording import numbers, percent
@@ -16,30 +15,6 @@ from longshort.wording import numbers, percent
 # A difference of mean errors counts as clear beyond this many standard errors of its paired windows.
 CLEAR = 1.96
 PAIRS_NEEDED = 8
-
-
-@dataclass(frozen=True)
-class Backtest:
-    """Windows at the end of every series, evaluated with a rolling origin.
-
-    Attributes:
-        horizon: steps of one window.
-        windows: how many windows.
-        step_size: steps from one origin to the next.
-    """
-
-    horizon: int
-    windows: int = 1
-    step_size: int = 1
-
-    @property
-    def test_size(self) -> int:
-        """Steps at the end of a series that lie in some window."""
-        return self.horizon + (self.windows - 1) * self.step_size
-
-    def origins(self, length: int) -> NDArray[np.int64]:
-        """Steps that come before each window of a series of `length` steps, shape (windows,)."""
-        return length - self.test_size + self.step_size * np.arange(self.windows, dtype=np.int64)
 
 
 def quantile_column(model: str, level: float) -> str:

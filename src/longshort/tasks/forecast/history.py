@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from longshort.data import Columns, Frequency, Panel, Series
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -78,6 +80,8 @@ def dated(forecasts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     Returns:
         Columns `unique_id`, `cutoff` (the last time that was known), `ds`, and all others.
     """
+    import polars as pl
+
     first = _starts(forecasts, panel) + forecasts["cutoff"].to_numpy()
     cutoff = panel.frequency.times(first - 1)
     times = panel.frequency.times(first + forecasts["step"].to_numpy())
@@ -87,6 +91,8 @@ def dated(forecasts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
 
 def undated(forecasts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     """The inverse of `dated`; `cutoff` is negative where the panel begins after the window."""
+    import polars as pl
+
     first = panel.frequency.positions(forecasts["cutoff"].to_numpy()) + 1
     steps = panel.frequency.positions(forecasts["ds"].to_numpy()) - first
     counted = forecasts.drop("ds").with_columns(
@@ -97,6 +103,8 @@ def undated(forecasts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
 
 def _starts(forecasts: pl.DataFrame, panel: Panel) -> NDArray[np.int64]:
     """Position of the first step of every row's series."""
+    import polars as pl
+
     start = {s.id: s.start for s in panel}
     return forecasts["unique_id"].replace_strict(start, return_dtype=pl.Int64).to_numpy()
 

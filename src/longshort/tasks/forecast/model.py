@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from longshort.data import Panel
+from longshort.tasks.forecast.backtest import Backtest
 from longshort.tasks.forecast.config import ForecastConfig, Plan
-from longshort.tasks.forecast.evaluation import Backtest, quantile_column
+from longshort.tasks.forecast.evaluation import quantile_column
 from longshort.tasks.forecast.network import Batch, Dimensions, ForecastNetwork
-from longshort.tasks.forecast.windows import Scaler, WindowStore, error_scale
+from longshort.tasks.forecast.windows import Scaler, WindowStore, error_scale, make_store
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -152,21 +153,6 @@ def _tuples(value: Any) -> Any:
 def make_network(dims: Dimensions, config: ForecastConfig) -> ForecastNetwork:
     """A fresh network of the given size."""
     return ForecastNetwork(dims, config.cell, config.hidden_size, config.num_layers, config.dropout)
-
-
-def make_store(panel: Panel, plan: Plan, horizon: int, scaler: Scaler, naive_error: Mapping[str, float]) -> WindowStore:
-    """The windows of a panel under a plan."""
-    return WindowStore(
-        panel,
-        lookback=plan.lookback,
-        horizon=horizon,
-        lags=plan.lags,
-        scaler=scaler,
-        naive_error=np.array([naive_error[s.id] for s in panel]),
-        level=plan.level,
-        features=plan.calendar,
-        seasons=plan.seasons,
-    )
 
 
 def make_dimensions(store: WindowStore, plan: Plan, config: ForecastConfig, scaler: Scaler) -> Dimensions:

@@ -1,20 +1,24 @@
-"""Windows of a panel as standardised tensors: what the network sees and what it is asked."""
+"""Windows of a panel, standardised: what the network sees and what it is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from longshort.data import Panel, Series
-from longshort.tasks.forecast.network import Batch
+
+if TYPE_CHECKING:
+    from longshort.tasks.forecast.config import Plan
+    from longshort.tasks.forecast.network import Batch
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+# The fields of a `Batch` as arrays: float32, but for the categories.
+Arrays = dict[str, NDArray[np.generic]]
 
 # Of a season's phase, where there is no calendar; three tell the days of a week apart.
 HARMONICS = (1, 2, 3)
@@ -176,6 +180,15 @@ class WindowStore:
 
     def cut(self, series: IntArray, origins: IntArray) -> tuple[Batch, Units]:
         """Windows of the given series at the given origins, both of shape (B,)."""
+        import torch
+
+        from longshort.tasks.forecast.network import Batch
+
+        arrays, units = self.arrays(series, origins)
+        return Batch(**{name: torch.from_numpy(values) for name, values in arrays.items()}), units
+
+    def arrays(self, series: IntArray, origins: IntArray) -> tuple[Arrays, Units]:
+        """The same as NumPy arrays, by the names of `Batch`."""
         at = self._offset[series] + origins
         past, ahead = at[:, None] + self._back, at[:, None] + self._ahead
         y = self._y[past]
@@ -185,29 +198,29 @@ class WindowStore:
         recent = y[:, -self._level :]
         location = np.where(np.isfinite(recent).any(1, keepdims=True), _mean(recent), location)
 
-        def standardise(values: FloatArray, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        def standardise(values: FloatArray, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             seen = np.isfinite(values)
             filled = np.where(seen, (values - location.reshape(shape)) / scale.reshape(shape), 0.0)
-            return _tensor(filled), _tensor(seen)
+            return _single(filled), _single(seen)
 
         standard, seen = standardise(y, (-1, 1))
         lagged, lagged_seen = standardise(self._y[at[:, None, None] + self._lagged], (-1, 1, 1))
         target, target_seen = standardise(self._y[ahead], (-1, 1))
-        batch = Batch(
-            y=standard,
-            observed=seen,
-            lagged=lagged,
-            lagged_observed=lagged_seen,
-            past=_tensor(np.concatenate([self._past[past], self._known[past]], axis=-1)),
-            calendar=_tensor(self._calendar[past]),
-            future=_tensor(np.concatenate([self._known[ahead], self._calendar[ahead]], axis=-1)),
-            static=_tensor(self._static[series]),
-            categories=torch.from_numpy(self._categories[series]),
-            target=target,
-            target_observed=target_seen,
-            weight=_tensor(scale / naive),
-        )
-        return batch, Units(location, scale)
+        arrays: Arrays = {
+            "y": standard,
+            "observed": seen,
+            "lagged": lagged,
+            "lagged_observed": lagged_seen,
+            "past": _single(np.concatenate([self._past[past], self._known[past]], axis=-1)),
+            "calendar": _single(self._calendar[past]),
+            "future": _single(np.concatenate([self._known[ahead], self._calendar[ahead]], axis=-1)),
+            "static": _single(self._static[series]),
+            "categories": self._categories[series],
+            "target": target,
+            "target_observed": target_seen,
+            "weight": _single(scale / naive),
+        }
+        return arrays, Units(location, scale)
 
 
 def _mean(values: FloatArray) -> FloatArray:
@@ -218,5 +231,20 @@ def _mean(values: FloatArray) -> FloatArray:
     return mean
 
 
-def _tensor(values: NDArray[np.generic]) -> Tensor:
-    return torch.from_numpy(values.astype(np.float32))
+def _single(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    return values.astype(np.float32)
+
+
+def make_store(panel: Panel, plan: Plan, horizon: int, scaler: Scaler, naive_error: Mapping[str, float]) -> WindowStore:
+    """The windows of a panel under a plan."""
+    return WindowStore(
+        panel,
+        lookback=plan.lookback,
+        horizon=horizon,
+        lags=plan.lags,
+        scaler=scaler,
+        naive_error=np.array([naive_error[s.id] for s in panel]),
+        level=plan.level,
+        features=plan.calendar,
+        seasons=plan.seasons,
+    )
