@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from longshort.artifact import RunDirectory
-from longshort.data import Columns, Panel, Series, read_future, read_panel, read_table
+from longshort.data import Panel, read_panel
 from longshort.errors import InputError
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
@@ -22,6 +22,7 @@ from longshort.tasks.forecast.config import ForecastConfig, Plan, make_plan, ran
 from longshort.tasks.forecast.evaluation import ForecastScores, score
 from longshort.tasks.forecast.model import ForecastModel
 from longshort.tasks.forecast.network import ForecastNetwork
+from longshort.tasks.forecast.rows import continued, need_future, wanted
 from longshort.training import Hardware, Progress
 
 BASELINES = ("Naive", "SeasonalNaive", "AutoETS")
@@ -102,16 +103,16 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
             InputError: the data cannot be used, or a level lies outside of the learnt ones.
         """
         model = self.fitted.model
-        wanted = _wanted(levels, quantiles, model.config.quantiles)
+        asked = wanted(levels, quantiles, model.config.quantiles)
         panel = self.fitted.panel if data is None else self._continued(data)
-        _need_future(panel, model.config.horizon)
+        need_future(panel, model.config.horizon)
         store = model.store(panel)
         answers = model.quantiles(store, np.arange(len(panel)), store.lengths)
         learnt = np.array(model.config.quantiles)
         tables = []
         for s, answer in zip(panel, answers, strict=True):
             times = panel.frequency.times(s.start + len(s) + np.arange(model.config.horizon))
-            columns = {name: [float(np.interp(q, learnt, row)) for row in answer] for name, q in wanted.items()}
+            columns = {name: [float(np.interp(q, learnt, row)) for row in answer] for name, q in asked.items()}
             tables.append(pl.DataFrame({"unique_id": [s.id] * len(times), "ds": times, **columns}))
         return pl.concat(tables)
 
@@ -150,7 +151,7 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
         panel = self.fitted.panel if data is None else self._continued(data)
         if steps is not None:
             raise InputError(f"a forecaster looks back as far as it was made to, {self.fitted.model.plan.reach} steps")
-        _need_future(panel, self.config.horizon)
+        need_future(panel, self.config.horizon)
         return explainable(self, panel, chosen(which, [s.id for s in panel], "series"))
 
     def cross_validation(
@@ -264,26 +265,7 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
         return ours.join(theirs, on=["unique_id", "cutoff", "step"], maintain_order="left")
 
     def _continued(self, data: Any) -> Panel:
-        """New rows behind the history they continue; series never seen stand alone."""
-        known = self.fitted.panel
-        columns = known.columns
-        if isinstance(data, Panel):
-            newer = data
-        else:
-            present = read_table(data).columns
-            missing = [name for name in columns.known if name not in present]
-            if missing:
-                raise InputError(f"{_name(data)}: column {missing[0]!r} is missing, which is known in advance: add it")
-            if columns.known and not set(columns.targets) & set(present):
-                newer = read_future(data, columns, known.frequency)
-            else:
-                newer = read_panel(data, freq=known.frequency, **_options(columns, present))
-                newer = replace(newer, series=[_aligned(s, newer.columns, columns) for s in newer], columns=columns)
-        asked = {s.id for s in newer}
-        series = [s for s in known.extended(newer) if s.id in asked]
-        if not series:
-            raise InputError(f"{_name(data)}: none of its series was trained on, and there are no values to go on from")
-        return replace(known, series=series)
+        return continued(self.fitted.panel, data)
 
     def _windows(self, panel: Panel) -> Backtest:
         """Windows over the steps that the training did not see; the last one for series it never saw."""
@@ -308,57 +290,3 @@ def baselines(plan: Plan) -> tuple[str, ...]:
 
 def _tail(panel: Panel, steps: int) -> Panel:
     return replace(panel, series=[s.tail(steps) for s in panel])
-
-
-def _options(columns: Columns, present: Sequence[str]) -> dict[str, Any]:
-    """The options of `read_panel` that give a new table's columns the parts they had in training."""
-    static = [*columns.static_numeric, *columns.static_categories]
-    parts = {"target": columns.targets, "past": columns.past, "known": columns.known, "static": static}
-    named: dict[str, Any] = {part: [name for name in names if name in present] for part, names in parts.items()}
-    named |= {part: name for part, name in (("time", columns.time), ("id", columns.id)) if name in present}
-    return {part: names for part, names in named.items() if names}
-
-
-def _aligned(series: Series, own: Columns, wanted: Columns) -> Series:
-    """A series with the columns of the training; those that its table does not have are missing."""
-    past = [series.past[:, own.past.index(n)] if n in own.past else np.full(len(series), np.nan) for n in wanted.past]
-    numbers = dict(zip(own.static_numeric, series.static_numeric, strict=True))
-    texts = dict(zip(own.static_categories, series.static_categories, strict=True))
-    return replace(
-        series,
-        past=np.stack(past, axis=1) if past else np.zeros((len(series), 0)),
-        static_numeric=np.array([numbers.get(name, np.nan) for name in wanted.static_numeric]),
-        static_categories=tuple(texts.get(name, "") for name in wanted.static_categories),
-    )
-
-
-def _name(data: Any) -> str:
-    return str(data) if isinstance(data, str | Path) else "the table"
-
-
-def _wanted(levels: Sequence[float], quantiles: Sequence[float], learnt: Sequence[float]) -> dict[str, float]:
-    """Columns of a prediction and the quantile of each."""
-    wanted = {"forecast": 0.5}
-    for level in levels:
-        if not 0 < level < 100:
-            raise InputError(f"a level must lie between 0 and 100 percent, not {level}")
-        wanted[f"lo-{level:g}"], wanted[f"hi-{level:g}"] = 0.5 - level / 200, 0.5 + level / 200
-    wanted.update({f"q{q:g}": q for q in quantiles})
-    for q in wanted.values():
-        if not learnt[0] - 1e-9 <= q <= learnt[-1] + 1e-9:
-            raise InputError(
-                f"quantile {q:g} lies outside of the learnt ones, {learnt[0]:g} to {learnt[-1]:g}: "
-                "fit with further quantiles"
-            )
-    return wanted
-
-
-def _need_future(panel: Panel, horizon: int) -> None:
-    """Refuse to forecast where a column known in advance does not reach over the horizon."""
-    for s in panel:
-        ahead = len(s.known) - len(s)
-        if s.known.shape[1] and ahead < horizon:
-            raise InputError(
-                f"series {s.id!r}: columns known in advance ({', '.join(panel.columns.known)}) reach {ahead} steps "
-                f"beyond the last value, the horizon is {horizon}: add rows with them and an empty target"
-            )
