@@ -67,6 +67,13 @@ class Settings:
             self._need(value > 0 or not positive, f"{name} must be above 0, not {value}")
 
 
+def tuples(value: Any) -> Any:
+    """JSON's lists as tuples, all the way down."""
+    if isinstance(value, dict):
+        return {k: tuples(v) for k, v in value.items()}
+    return tuple(tuples(v) for v in value) if isinstance(value, list) else value
+
+
 def is_number(value: object) -> bool:
     """Whether a value is a number; True and False are none."""
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)

@@ -18,9 +18,10 @@ from longshort.tasks.classify import store
 from longshort.tasks.classify.answers import Answers, answer
 from longshort.tasks.classify.baselines import Baselines
 from longshort.tasks.classify.config import ClassifyConfig, Plan, ranges
+from longshort.tasks.classify.encoder import Encoder, read_encoder, write_encoder
 from longshort.tasks.classify.evaluation import ClassifyScores, score
 from longshort.tasks.classify.examples import Examples, Labelled, check_fits, examples_of, read
-from longshort.tasks.classify.material import Encoder, Material, check_scikit_learn, read_material, read_part
+from longshort.tasks.classify.material import Material, check_scikit_learn, read_material, read_part
 from longshort.tasks.classify.network import ClassifyNetwork
 from longshort.tasks.classify.temperature import fit_temperature, probabilities
 from longshort.training import Hardware, Progress
@@ -236,7 +237,7 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
                 "channels": list(fitted.channels),
             },
         )
-        store.write_encoder(run, fitted.encoder)
+        write_encoder(run, fitted.encoder)
         store.write_parts(run, fitted.parts, self.classes)
 
     def _restore(self, run: RunDirectory, checks: Checks, scores: ClassifyScores | None) -> Fitted:
@@ -254,7 +255,7 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
             network.load_state_dict({name: torch.from_numpy(value) for name, value in own.items()})
         return Fitted(
             networks=networks,
-            encoder=store.read_encoder(run, self.config),
+            encoder=read_encoder(run, self.config.character_buckets, self.config.max_length),
             plan=plan,
             parts=store.read_parts(run, plan.classes),
             columns=described["columns"],

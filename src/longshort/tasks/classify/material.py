@@ -11,11 +11,10 @@ from longshort.data.examples import Sequences, Texts
 from longshort.data.splits import stratified_split
 from longshort.errors import InputError
 from longshort.tasks.classify.config import ClassifyConfig, Plan, make_plan
+from longshort.tasks.classify.encoder import Encoder
 from longshort.tasks.classify.examples import Examples, Labelled, check_fits, examples_of, kind_of, read
 from longshort.tasks.classify.numbers import NumberEncoder
 from longshort.tasks.classify.words import WordEncoder
-
-Encoder = WordEncoder | NumberEncoder
 
 PARTS = ("training", "validation", "test")
 

@@ -1,4 +1,4 @@
-"""The examples and the encoder of a run, as files."""
+"""The examples of a run, as files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ import numpy as np
 import polars as pl
 
 from longshort.artifact import RunDirectory
-from longshort.data.tokens import Tokenizer
-from longshort.tasks.classify.config import ClassifyConfig
 from longshort.tasks.classify.examples import Examples
-from longshort.tasks.classify.material import PARTS, Encoder
-from longshort.tasks.classify.numbers import NumberEncoder
-from longshort.tasks.classify.words import WordEncoder
+from longshort.tasks.classify.material import PARTS
 
-EXAMPLES, VALUES, TOKENIZER, SCALES = "examples.parquet", "values.safetensors", "tokenizer.json", "scales.json"
+EXAMPLES, VALUES = "examples.parquet", "values.safetensors"
 
 
 def write_parts(run: RunDirectory, parts: dict[str, Examples], classes: Sequence[str]) -> None:
@@ -45,19 +41,3 @@ def read_parts(run: RunDirectory, classes: Sequence[str]) -> dict[str, Examples]
         content = tuple(np.split(tensors["values"].astype(np.float32), np.cumsum(tensors["lengths"])[:-1]))
     whole, part = Examples(content, names, codes), table["part"].to_numpy()
     return {name: whole.chosen(np.flatnonzero(part == name)) for name in PARTS}
-
-
-def write_encoder(run: RunDirectory, encoder: Encoder) -> None:
-    """Write the vocabulary, or the scales."""
-    if isinstance(encoder, WordEncoder):
-        run.write_json(TOKENIZER, encoder.tokenizer.to_json())
-    else:
-        run.write_json(SCALES, encoder.to_json())
-
-
-def read_encoder(run: RunDirectory, config: ClassifyConfig) -> Encoder:
-    """The inverse of `write_encoder`."""
-    if run.has(TOKENIZER):
-        tokenizer = Tokenizer.from_json(run.read_json(TOKENIZER))
-        return WordEncoder(tokenizer, config.character_buckets, config.max_length)
-    return NumberEncoder.from_json(run.read_json(SCALES), config.max_length)

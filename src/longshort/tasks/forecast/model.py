@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from longshort.data import Panel
+from longshort.settings import tuples
 from longshort.tasks.forecast.backtest import Backtest
 from longshort.tasks.forecast.config import ForecastConfig, Plan
 from longshort.tasks.forecast.evaluation import quantile_column
@@ -123,7 +124,7 @@ class ForecastModel:
     @classmethod
     def restore(cls, config: ForecastConfig, described: Mapping[str, Any], weights: Arrays) -> ForecastModel:
         """The inverse of `describe` and `weights`."""
-        dims = Dimensions(**_tuples(described["dimensions"]))
+        dims = Dimensions(**tuples(described["dimensions"]))
         networks = []
         for k in range(config.members):
             with torch.random.fork_rng(devices=[]):  # the caller's random numbers are none of our business
@@ -136,18 +137,11 @@ class ForecastModel:
             config=config,
             plan=Plan.from_dict(described["plan"]),
             dims=dims,
-            scaler=Scaler(**_tuples(described["scaler"])),
+            scaler=Scaler(**tuples(described["scaler"])),
             networks=tuple(networks),
             naive_error=described["naive_error"],
             interval_factor=described["interval_factor"],
         )
-
-
-def _tuples(value: Any) -> Any:
-    """JSON's lists as tuples, all the way down."""
-    if isinstance(value, dict):
-        return {k: _tuples(v) for k, v in value.items()}
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
 def make_network(dims: Dimensions, config: ForecastConfig) -> ForecastNetwork:
