@@ -1,0 +1,47 @@
+"""What all endpoints share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from longshort.serve.engine import Answer, Ask, BusyError, Engine, Together
+from longshort.serve.limits import Limits
+from longshort.serve.metrics import Metrics
+from longshort.serve.runs import Run
+from longshort.serve.sessions import Sessions
+
+
+class House:
+    """The engine, the sessions, the counters and the bounds of one service."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.metrics = Metrics()
+        self.engine = Engine()
+        self.sessions = Sessions(limits, self.metrics)
+        self._generations = 0
+
+    def together(
+        self, run: Run, kind: str, compute: Callable[[list[Ask]], Sequence[Answer]], **more: Any
+    ) -> Together[Ask, Answer]:
+        """A queue for calls of one kind to one run; see `Together`."""
+        return Together((run.name, kind), compute, self.engine, self.limits, self.metrics, **more)
+
+    @asynccontextmanager
+    async def generation(self) -> AsyncIterator[None]:
+        """Room for one text that is written.
+
+        Raises:
+            BusyError: as many as may be are being written.
+        """
+        if self._generations >= self.limits.generations:
+            raise BusyError("too many texts are being written: try again in a moment")
+        self._generations += 1
+        self.metrics.generations.inc()
+        try:
+            yield
+        finally:
+            self._generations -= 1
+            self.metrics.generations.dec()
