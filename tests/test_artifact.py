@@ -81,6 +81,28 @@ def test_transposed_arrays_keep_their_values(tmp_path):
     np.testing.assert_array_equal(run.read_tensors("model.safetensors")["a"], TENSORS["a"].T)
 
 
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int16", "int32", "int64", "float16", "float32", "float64"])
+def test_tensors_are_as_the_library_of_the_format_reads_them(tmp_path, kind):
+    import safetensors.numpy
+
+    run = RunDirectory.create(tmp_path / "run", config={"task": "x"}, resume=False, overwrite=False)
+    rng = np.random.default_rng(0)
+    tensors = {
+        "ä": rng.integers(0, 2, (3, 5)).astype(kind),
+        "byte": rng.integers(0, 9, 3).astype(np.uint8),
+        "wide": rng.normal(size=(2, 3, 4)).astype(np.float64),
+        "scalar": np.array(7).astype(kind),
+        "empty": np.zeros((0, 4), kind),
+        "every second": np.arange(10).astype(kind)[::2],
+    }
+    run.write_tensors("all.safetensors", tensors)
+    read = safetensors.numpy.load_file(run.path / "all.safetensors")
+    assert read.keys() == tensors.keys()
+    for name, values in tensors.items():
+        assert (read[name].dtype, read[name].shape) == (values.dtype, values.shape)
+        np.testing.assert_array_equal(read[name], values)
+
+
 def test_an_empty_folder_and_missing_parents_will_do(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / ".DS_Store").touch()

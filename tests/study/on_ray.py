@@ -1,4 +1,4 @@
-"""Run as a program: a Ray cluster of two workers, a search on it, and the end of one worker in the middle of a trial."""
+"""Run as a program: a search on a Ray cluster of two workers, of which one ends in the middle of a trial."""
 
 import json
 import sys

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from longshort.data.panel import Columns, Panel, Series
     from longshort.data.reading import read_future, read_panel
     from longshort.data.seasons import find_seasons
+    from longshort.data.stream import is_large, stream_panel
 
 __all__ = [
     "Columns",
@@ -29,6 +30,7 @@ __all__ = [
     "Texts",
     "Turn",
     "find_seasons",
+    "is_large",
     "read_corpus",
     "read_dialogues",
     "read_future",
@@ -36,6 +38,7 @@ __all__ = [
     "read_pairs",
     "read_panel",
     "read_table",
+    "stream_panel",
 ]
 
 # What reads tables needs Polars, what holds them does not.
@@ -54,6 +57,7 @@ __getattr__ = lazy(
         "Texts": "examples",
         "Turn": "dialogues",
         "find_seasons": "seasons",
+        "is_large": "stream",
         "read_corpus": "corpus",
         "read_dialogues": "dialogues",
         "read_future": "reading",
@@ -61,5 +65,6 @@ __getattr__ = lazy(
         "read_pairs": "pairs",
         "read_panel": "reading",
         "read_table": "files",
+        "stream_panel": "stream",
     },
 )

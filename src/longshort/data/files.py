@@ -36,15 +36,17 @@ class Table:
         frame: the columns.
         name: the path as it was given, or "the table".
         lines: for text files, the line (1-based, the header is line 1) that each row begins on, shape (rows,).
+        before: rows of the file that come before these.
     """
 
     frame: pl.DataFrame
     name: str
     lines: NDArray[np.int64] | None = None
+    before: int = 0
 
     def row(self, index: int) -> str:
         """A row's place in words: "line 17" of a text file, "row 17" of other tables, both counted from 1."""
-        return f"line {self.lines[index]}" if self.lines is not None else f"row {index + 1}"
+        return f"line {self.lines[index]}" if self.lines is not None else f"row {self.before + index + 1}"
 
 
 def read_table(source: Any) -> pl.DataFrame:

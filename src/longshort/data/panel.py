@@ -117,6 +117,13 @@ class Panel:
     def __iter__(self) -> Iterator[Series]:
         return iter(self.series)
 
+    def some(self, count: int) -> Panel:
+        """At most `count` of the series, at even distances."""
+        if len(self.series) <= count:
+            return self
+        places = np.linspace(0, len(self.series) - 1, count).round().astype(int)
+        return replace(self, series=tuple(self.series[k] for k in places.tolist()))
+
     def times(self, series: Series) -> TimeArray:
         """Times of the steps of one of the series, shape (T,): datetime64, or int64 for integer steps."""
         return self.frequency.times(series.start + np.arange(len(series)))

@@ -57,7 +57,7 @@ def read_panel(
     roles = find_roles(table, target=target, time=time, id=id, past=past, known=known, static=static)
     if roles.layout == "rows":
         table, roles = _unpivot(table, roles)
-    return _build(table, roles, freq, need_target=True)
+    return build_panel(table, roles, freq, need_target=True)
 
 
 def read_future(source: Any, columns: Columns, frequency: Frequency) -> Panel:
@@ -77,7 +77,7 @@ def read_future(source: Any, columns: Columns, frequency: Frequency) -> Panel:
     if missing or columns.time is None or not columns.known:
         raise InputError(f"{table.name}: future values need the columns {wanted}; missing are {missing}")
     part = Columns(time=columns.time, id=columns.id, targets=columns.targets, known=columns.known)
-    return _build(table, Roles(part, "long" if columns.id else "wide"), frequency, need_target=False)
+    return build_panel(table, Roles(part, "long" if columns.id else "wide"), frequency, need_target=False)
 
 
 def _unpivot(table: Table, roles: Roles) -> tuple[Table, Roles]:
@@ -98,7 +98,8 @@ def _unpivot(table: Table, roles: Roles) -> tuple[Table, Roles]:
     return Table(long, table.name, lines), Roles(columns, "rows", roles.notes)
 
 
-def _build(table: Table, roles: Roles, freq: str | Frequency | None, need_target: bool = True) -> Panel:
+def build_panel(table: Table, roles: Roles, freq: str | Frequency | None, need_target: bool = True) -> Panel:
+    """The series of a table whose columns are known; `read_panel` says what the frequency may be."""
     columns = roles.columns
     groups = _Groups.of(table, columns)
     times = read_times(table, columns.time) if columns.time else Times(groups.count())

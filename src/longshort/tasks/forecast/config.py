@@ -18,6 +18,8 @@ CELLS = ("lstm", "gru", "rnn", "none")
 # Longer seasons than this (a year of days) are left to the calendar features and single lags.
 LONGEST_PATTERN = 200
 PATCHES = (4, 48)
+# Series that a plan is made of, where there are more.
+PLANNED = 5_000
 CYCLE_DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "year": 365.25}
 
 
@@ -190,7 +192,9 @@ def make_plan(panel: Panel, config: ForecastConfig) -> Plan:
             f"series {longest.id!r}, the longest, has {len(longest)} steps; a horizon of {h} needs at least {needed} "
             "for its training, validation and test windows: shorten the horizon, or bring more rows"
         )
-    training = replace(panel, series=[s.head(len(s) - held_out) for s in panel if len(s) >= needed])
+    # Many series tell the same as all of them.
+    some = [s for s in panel.some(PLANNED) if len(s) >= needed] or [longest]
+    training = replace(panel, series=[s.head(len(s) - held_out) for s in some])
     typical = int(np.median([len(s) for s in training]))
     seasons = config.seasons if config.seasons is not None else find_seasons(training)
     patterns = [s for s in seasons if s <= LONGEST_PATTERN]
@@ -212,7 +216,7 @@ def make_plan(panel: Panel, config: ForecastConfig) -> Plan:
         lags |= {k * patterns[0] for k in range(1, 22) if k * patterns[0] <= max(typical - h, patterns[0])}
     lags |= {s for s in seasons if s <= typical - h}
     linear = min(lookback, max(7 * patterns[0], patterns[-1]) if patterns else lookback)
-    points = int(sum(np.isfinite(s.y).sum() for s in training))
+    points = int(sum(np.isfinite(s.y).sum() for s in training) * (lengths >= needed).sum() / len(training))
     usual = panel.frequency.seasons()
     return Plan(
         seasons=tuple(seasons),

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from longshort.artifact import RunDirectory
-from longshort.data import Panel, read_panel
+from longshort.data import Panel, is_large, read_panel, stream_panel
 from longshort.errors import InputError
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
@@ -28,6 +28,8 @@ from longshort.training import Hardware, Progress
 BASELINES = ("Naive", "SeasonalNaive", "AutoETS")
 # Steps of every series that a run keeps: what the baselines of a later evaluation look back on.
 KEPT = 2000
+# Series that are tested, where there are more: the baselines are fitted to each of them anew.
+TESTED = 5_000
 FORECASTS = "forecasts.parquet"
 
 
@@ -76,8 +78,8 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
     task = "forecast"
     settings_type = ForecastConfig
     scores_type = ForecastScores
-    next_steps = {"Forecast": "longshort predict {run}"}  # noqa: RUF012 - as the base class says
     measures = ("horizon", "quantiles", "members", "validation_size", "refit", "test_windows", "step_size", "seed")
+    next_steps = {"Forecast": "longshort predict {run}"}  # noqa: RUF012 - as the base class says
 
     def __init__(self, config: ForecastConfig | None = None, /, **settings: Any) -> None:
         if config is None and "horizon" not in settings:
@@ -191,7 +193,10 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
     # -- the life cycle ------------------------------------------------------------------------------------------------
 
     def _read(self, data: Any, **columns: Any) -> Material:
-        panel = data if isinstance(data, Panel) else read_panel(data, **columns)
+        if isinstance(data, Panel):
+            panel = data
+        else:
+            panel = stream_panel(data, **columns) if is_large(data) else read_panel(data, **columns)
         return Material(panel, make_plan(panel, self.config))
 
     def _describe(self, material: Material) -> dict[str, Any]:
@@ -201,6 +206,9 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
         from longshort.tasks.forecast.training import untrained
 
         return untrained(material.panel, material.plan, self.config)
+
+    def _ranges(self, material: Material) -> Ranges:
+        return ranges(material.plan)
 
     def _train(self, material: Material, checkpoints: Path, hardware: Hardware, progress: Progress) -> Fitted:
         from longshort.tasks.forecast.training import train_model
@@ -215,13 +223,12 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
         fitted, panel, plan = self.fitted, material.panel, material.plan
         if plan.test:
             rivals = baselines(plan)
-            progress.note(f"evaluating on {plan.test.windows} held-out windows a series, beside {', '.join(rivals)}")
-            tested = replace(panel, series=[s for s in panel if len(s) > plan.held_out + self.config.horizon])
+            some = panel.some(TESTED)
+            of = f" of {len(some):,} of {len(panel):,} series" if len(some) < len(panel) else " a series"
+            progress.note(f"evaluating on {plan.test.windows} held-out windows{of}, beside {', '.join(rivals)}")
+            tested = replace(panel, series=[s for s in some if len(s) > plan.held_out + self.config.horizon])
             forecasts = self._compare(tested, plan.test, rivals)
             models = [fitted.model.name, *rivals]
-    def _ranges(self, material: Material) -> Ranges:
-        return ranges(material.plan)
-
             scores = score(forecasts, models, self.config.quantiles, fitted.model.naive_error)
             self._fitted = replace(fitted, scores=scores, forecasts=forecasts)
 
@@ -289,4 +296,6 @@ def baselines(plan: Plan) -> tuple[str, ...]:
 
 
 def _tail(panel: Panel, steps: int) -> Panel:
+    if max(map(len, panel)) <= steps:
+        return panel
     return replace(panel, series=[s.tail(steps) for s in panel])

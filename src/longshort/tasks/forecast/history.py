@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longshort.data import Columns, Frequency, Panel, Series
+from longshort.data.flat import Flat
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,23 +20,23 @@ Arrays = dict[str, NDArray[np.generic]]
 
 def pack(panel: Panel) -> tuple[Arrays, dict[str, Any]]:
     """A panel as arrays (all series one after the other) and as JSON (what is not a number)."""
-    series = list(panel)
+    flat = Flat.of(panel.series)
     arrays: Arrays = {
-        "start": np.array([s.start for s in series], dtype=np.int64),
-        "length": np.array([len(s) for s in series], dtype=np.int64),
-        "known_length": np.array([len(s.known) for s in series], dtype=np.int64),
-        "y": np.concatenate([s.y for s in series]),
-        "past": np.concatenate([s.past for s in series]),
-        "known": np.concatenate([s.known for s in series]),
-        "static": np.stack([s.static_numeric for s in series]),
+        "start": flat.start,
+        "length": flat.length,
+        "known_length": flat.known_length,
+        "y": flat.y,
+        "past": flat.past,
+        "known": flat.known,
+        "static": np.stack([s.static_numeric for s in panel]),
     }
     columns = panel.columns
     names = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(columns).items()}
     described = {
         "frequency": panel.frequency.to_dict(),
         "columns": names,
-        "ids": [s.id for s in series],
-        "categories": [list(s.static_categories) for s in series],
+        "ids": [s.id for s in panel],
+        "categories": [list(s.static_categories) for s in panel],
         "notes": list(panel.notes),
     }
     return {key: value for key, value in arrays.items() if value.size}, described
@@ -114,5 +115,5 @@ def fingerprint(panel: Panel) -> str:
     arrays, described = pack(panel)
     digest = hashlib.sha256(json.dumps({**described, "notes": []}, sort_keys=True).encode())
     for name in sorted(arrays):
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+        digest.update(np.ascontiguousarray(arrays[name]).data.cast("B"))
     return digest.hexdigest()

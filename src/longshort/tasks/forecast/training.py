@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from longshort.data import Panel
+from longshort.data import Panel, Series
 from longshort.tasks.forecast.calibration import interval_factor, trust
-from longshort.tasks.forecast.config import ForecastConfig, Plan
+from longshort.tasks.forecast.config import PLANNED, ForecastConfig, Plan
 from longshort.tasks.forecast.model import ForecastModel, make_dimensions, make_network, make_store
 from longshort.tasks.forecast.network import Dimensions, ForecastNetwork
 from longshort.tasks.forecast.problem import ForecastProblem
@@ -110,8 +110,11 @@ def _prepare(
     panel: Panel, plan: Plan, config: ForecastConfig
 ) -> tuple[Scaler, dict[str, float], WindowStore, Dimensions]:
     """Scales and naive errors of what comes before the test windows, all windows, and the network's sizes."""
-    before_test = [s.head(max(len(s) - plan.test_size, 1)) for s in panel]
-    scaler = Scaler.fit(before_test)
-    naive_error = {s.id: error_scale(s.y, plan.metric_season) for s in before_test}
+    scaler = Scaler.fit((_before_test(s, plan) for s in panel.some(PLANNED)), of=panel)
+    naive_error = {s.id: error_scale(_before_test(s, plan).y, plan.metric_season) for s in panel}
     store = make_store(panel, plan, config.horizon, scaler, naive_error)
     return scaler, naive_error, store, make_dimensions(store, plan, config, scaler)
+
+
+def _before_test(series: Series, plan: Plan) -> Series:
+    return series.head(max(len(series) - plan.test_size, 1))

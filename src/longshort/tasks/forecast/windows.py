@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longshort.data import Panel, Series
+from longshort.data.flat import Flat
 
 if TYPE_CHECKING:
     from longshort.tasks.forecast.config import Plan
@@ -22,6 +23,8 @@ Arrays = dict[str, NDArray[np.generic]]
 
 # Of a season's phase, where there is no calendar; three tell the days of a week apart.
 HARMONICS = (1, 2, 3)
+# Steps of a calendar that is computed once; of a longer one each window has its own computed.
+LONGEST_TABLE = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class Scaler:
     categories: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
-    def fit(cls, panel: Iterable[Series]) -> Scaler:
-        """Statistics of the exogenous columns of some series."""
+    def fit(cls, panel: Iterable[Series], of: Iterable[Series] | None = None) -> Scaler:
+        """Statistics of the exogenous columns of some series; `of`: all of them, where there are more."""
         panel = list(panel)
 
         def moments(arrays: Sequence[FloatArray]) -> tuple[tuple[float, float], ...]:
@@ -52,12 +55,15 @@ class Scaler:
                 result.append((mean, std if std > 0 else 1.0))
             return tuple(result)
 
-        codes = zip(*(s.static_categories for s in panel), strict=True)
+        kinds: list[set[str]] = [set() for _ in panel[0].static_categories]
+        for s in panel if of is None else of:
+            for known, value in zip(kinds, s.static_categories, strict=True):
+                known.add(value)
         return cls(
             past=moments([s.past for s in panel]),
             known=moments([s.known for s in panel]),
             static=moments([s.static_numeric[None] for s in panel]),
-            categories=tuple(tuple(sorted(set(column) - {""})) for column in codes),
+            categories=tuple(tuple(sorted(known - {""})) for known in kinds),
         )
 
 
@@ -103,7 +109,7 @@ class Units:
 
 
 class WindowStore:
-    """All series of a panel in flat arrays, from which windows are cut by (series, origin).
+    """All series of a panel in flat arrays, maybe in a file, from which windows are cut by (series, origin).
 
     The origin is the number of steps that came before the horizon; it may lie anywhere from 1 to the series' length
     (at the length, the horizon lies in the future and no target is observed).
@@ -133,30 +139,19 @@ class WindowStore:
         seasons: Sequence[int] = (),
     ) -> None:
         self.naive_error = naive_error
-        self.lengths = np.array([len(s) for s in panel], dtype=np.int64)
-        # Before and behind each series lie steps that count as not observed, so that every window can be cut whole.
+        self._flat, self._scaler = Flat.of(panel.series), scaler
+        self._begin, self._known_begin = self._flat.begin, self._flat.known_begin
+        self.lengths = self._flat.length
+        # All series lie on one grid, so that the calendar of a step is that of every series.
         before, behind = max(lookback, max(lags, default=1)), horizon
-        self._offset = np.concatenate([[0], np.cumsum(self.lengths + before + behind)[:-1]]) + before
-        total = int((self.lengths + before + behind).sum())
-        self._y = np.full(total, np.nan)
-        n_past, n_known = panel.series[0].past.shape[1], panel.series[0].known.shape[1]
-        self._past = np.zeros((total, 2 * n_past), dtype=np.float32)
-        self._known = np.zeros((total, 2 * n_known), dtype=np.float32)
-        positions = np.zeros(total, dtype=np.int64)
-        for offset, s in zip(self._offset, panel, strict=True):
-            n = len(s)
-            self._y[offset : offset + n] = s.y
-            self._past[offset : offset + n] = _standardise(s.past, scaler.past)
-            reach = min(len(s.known), n + horizon)
-            self._known[offset : offset + reach] = _standardise(s.known[:reach], scaler.known)
-            positions[offset - before : offset + n + behind] = s.start + np.arange(-before, n + behind)
+        self._first = int(self._flat.start.min()) - before
+        last = int((self._flat.start + self.lengths).max()) + behind
         names = panel.frequency.calendar_names
         used = [names.index(name) for name in (names if features is None else features)]
-        calendar = panel.frequency.calendar(positions)[:, used]
-        if not names and seasons:
-            turns = positions[:, None] / np.array([season / k for season in seasons for k in HARMONICS])
-            calendar = np.concatenate([np.sin(2 * np.pi * turns), np.cos(2 * np.pi * turns)], axis=1)
-        self._calendar = calendar.astype(np.float32)
+        self._turns = np.array([season / k for season in seasons for k in HARMONICS]) if not names else np.zeros(0)
+        self._frequency, self._used = panel.frequency, used
+        span = last - self._first
+        self._table = self._features(self._first + np.arange(span)) if span <= LONGEST_TABLE else None
         self._static = _standardise(np.stack([s.static_numeric for s in panel]), scaler.static).astype(np.float32)
         codes = [{value: code for code, value in enumerate(values, start=1)} for values in scaler.categories]
         rows = [[code.get(v, 0) for v, code in zip(s.static_categories, codes, strict=True)] for s in panel]
@@ -169,14 +164,38 @@ class WindowStore:
     @property
     def features(self) -> dict[str, int]:
         """Numbers of features of each kind, by the names of `Dimensions`."""
-        known, calendar = self._known.shape[1], self._calendar.shape[1]
-        past = self._past.shape[1] + known
+        known, calendar = 2 * self._flat.known.shape[1], len(self._used) + 2 * len(self._turns)
+        past = 2 * self._flat.past.shape[1] + known
         return {"past": past, "calendar": calendar, "future": known + calendar, "static": self._static.shape[1]}
 
     def observed(self, series: IntArray, origins: IntArray) -> FloatArray:
         """What came after the given origins, (B, H), NaN where nothing was observed."""
-        came: FloatArray = self._y[(self._offset[series] + origins)[:, None] + self._ahead]
-        return came
+        return self._y(series, origins[:, None] + self._ahead)
+
+    def _y(self, series: IntArray, steps: IntArray) -> FloatArray:
+        """Targets of series (B,) at their steps (B, …), NaN where there are none."""
+        return _at(self._flat.y, self._begin[series], self.lengths[series], steps)
+
+    def _past(self, series: IntArray, steps: IntArray) -> FloatArray:
+        values = _at(self._flat.past, self._begin[series], self.lengths[series], steps)
+        return _standardise(values, self._scaler.past)
+
+    def _known(self, series: IntArray, steps: IntArray) -> FloatArray:
+        values = _at(self._flat.known, self._known_begin[series], self._flat.known_length[series], steps)
+        return _standardise(values, self._scaler.known)
+
+    def _calendar(self, series: IntArray, steps: IntArray) -> NDArray[np.float32]:
+        positions = self._flat.start[series][:, None] + steps
+        if self._table is not None:
+            return self._table[positions - self._first]
+        return self._features(positions.ravel()).reshape(*positions.shape, -1)
+
+    def _features(self, positions: IntArray) -> NDArray[np.float32]:
+        """Calendar features of positions on the grid, (P,) to (P, features)."""
+        if len(self._turns):
+            turns = 2 * np.pi * (positions[:, None] / self._turns)
+            return np.concatenate([np.sin(turns), np.cos(turns)], axis=1).astype(np.float32)
+        return self._frequency.calendar(positions)[:, self._used].astype(np.float32)
 
     def cut(self, series: IntArray, origins: IntArray) -> tuple[Batch, Units]:
         """Windows of the given series at the given origins, both of shape (B,)."""
@@ -189,9 +208,8 @@ class WindowStore:
 
     def arrays(self, series: IntArray, origins: IntArray) -> tuple[Arrays, Units]:
         """The same as NumPy arrays, by the names of `Batch`."""
-        at = self._offset[series] + origins
-        past, ahead = at[:, None] + self._back, at[:, None] + self._ahead
-        y = self._y[past]
+        past, ahead = origins[:, None] + self._back, origins[:, None] + self._ahead
+        y = self._y(series, past)
         naive = self.naive_error[series][:, None]
         location = _mean(y)
         scale = np.sqrt(_mean((y - location) ** 2) + (0.1 * naive) ** 2)
@@ -204,16 +222,16 @@ class WindowStore:
             return _single(filled), _single(seen)
 
         standard, seen = standardise(y, (-1, 1))
-        lagged, lagged_seen = standardise(self._y[at[:, None, None] + self._lagged], (-1, 1, 1))
-        target, target_seen = standardise(self._y[ahead], (-1, 1))
+        lagged, lagged_seen = standardise(self._y(series, origins[:, None, None] + self._lagged), (-1, 1, 1))
+        target, target_seen = standardise(self._y(series, ahead), (-1, 1))
         arrays: Arrays = {
             "y": standard,
             "observed": seen,
             "lagged": lagged,
             "lagged_observed": lagged_seen,
-            "past": _single(np.concatenate([self._past[past], self._known[past]], axis=-1)),
-            "calendar": _single(self._calendar[past]),
-            "future": _single(np.concatenate([self._known[ahead], self._calendar[ahead]], axis=-1)),
+            "past": _single(np.concatenate([self._past(series, past), self._known(series, past)], axis=-1)),
+            "calendar": _single(self._calendar(series, past)),
+            "future": _single(np.concatenate([self._known(series, ahead), self._calendar(series, ahead)], axis=-1)),
             "static": _single(self._static[series]),
             "categories": self._categories[series],
             "target": target,
@@ -221,6 +239,23 @@ class WindowStore:
             "weight": _single(scale / naive),
         }
         return arrays, Units(location, scale)
+
+
+def _at(values: FloatArray, begin: IntArray, length: IntArray, steps: IntArray) -> FloatArray:
+    """Values of series at their steps, NaN before the first and after the last one.
+
+    Args:
+        values: of all series, (steps of all, …).
+        begin, length: of the series that are asked, (B,).
+        steps: counted from the first one of each series, (B, …).
+    """
+    shape = (-1, *(1,) * (steps.ndim - 1))
+    inside = (steps >= 0) & (steps < length.reshape(shape))
+    if not values.size:
+        return np.full((*steps.shape, *values.shape[1:]), np.nan)
+    found: FloatArray = values[np.where(inside, begin.reshape(shape) + steps, 0)]
+    found[~inside] = np.nan
+    return found
 
 
 def _mean(values: FloatArray) -> FloatArray:
