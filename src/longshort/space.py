@@ -101,8 +101,9 @@ def parse(pairs: Sequence[str], known: Ranges, values: Mapping[str, Any]) -> Ran
         if whole and not (is_whole(low) and is_whole(high)):
             raise InputError(f"--search {pair!r}: {name} is a whole number")
         log = before.log if isinstance(before, Range) else high >= 10 * low
-        bounds = (low, high) if whole else (float(low), float(high))
-        found[name] = Range(*bounds, log=log and low > 0)
+        if not whole:
+            low, high = float(low), float(high)
+        found[name] = Range(low, high, log=log and low > 0)
     return found
 
 
