@@ -11,7 +11,7 @@ import longshort
 PUBLIC = {
     "longshort": [
         *("Chatbot", "Classifier", "Forecaster", "InputError", "LanguageModel", "LongshortError", "Summarizer"),
-        *("Translator", "__version__"),
+        *("Transcriber", "Translator", "__version__"),
         *("data", "nn", "ops"),
     ],
     "longshort.data": [
@@ -29,6 +29,9 @@ PUBLIC = {
     "longshort.tasks.seq2seq": [
         *("ChatScores", "Chatbot", "Decoding", "Seq2SeqConfig", "SummarizeScores", "Summarizer", "TranslateScores"),
         "Translator",
+    ],
+    "longshort.tasks.transcribe": [
+        *("Decoding", "Live", "TranscribeConfig", "TranscribeScores", "Transcriber", "Transcript", "Word"),
     ],
     "longshort.training": [
         *("Check", "Hardware", "Progress", "Schedule", "TerminalProgress", "Watcher", "default_progress"),
@@ -65,6 +68,7 @@ def loaded_after(statement):
 HEAVY = {
     *("torch", "lightning", "polars", "pandas", "numpy", "statsforecast", "utilsforecast", "plotly", "typer", "rich"),
     *("onnx", "onnxscript", "optuna", "ray", "sklearn", "scipy", "sacrebleu", "rouge_score", "nltk", "tokenizers"),
+    *("jiwer", "soundfile", "soxr"),
 }
 
 
@@ -80,6 +84,7 @@ HEAVY = {
         ("import longshort; longshort.Forecaster", {"numpy", "polars", "torch"}),
         ("import longshort; longshort.Classifier", {"numpy", "polars", "torch"}),
         ("import longshort; longshort.Translator", {"numpy", "polars", "torch"}),
+        ("import longshort; longshort.Transcriber", {"numpy", "polars", "torch"}),
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_used(statement, allowed):

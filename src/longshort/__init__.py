@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from longshort.tasks.forecast import Forecaster
     from longshort.tasks.language import LanguageModel
     from longshort.tasks.seq2seq import Chatbot, Summarizer, Translator
+    from longshort.tasks.transcribe import Transcriber
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ _HOMES = {
     "LanguageModel": "longshort.tasks.language",
     "LongshortError": "longshort.errors",
     "Summarizer": "longshort.tasks.seq2seq",
+    "Transcriber": "longshort.tasks.transcribe",
     "Translator": "longshort.tasks.seq2seq",
 }
 _PACKAGES = ("data", "nn", "ops")
@@ -36,6 +38,7 @@ __all__ = [
     "LanguageModel",
     "LongshortError",
     "Summarizer",
+    "Transcriber",
     "Translator",
     "__version__",
     "data",

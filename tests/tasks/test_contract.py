@@ -114,6 +114,20 @@ def talks(folder):
     return path
 
 
+def tones(folder):
+    """Recordings of a low and of a high tone, each called by its name."""
+    import soundfile
+
+    rng = np.random.default_rng(0)
+    for k in range(48):
+        low, time = k % 2 == 0, np.arange(int(8000 * rng.uniform(0.25, 0.4))) / 8000
+        sound = np.sin(2 * np.pi * (300 if low else 2000) * time) * np.hanning(len(time)) / 3
+        soundfile.write(folder / f"{k:02}.wav", sound + 0.003 * rng.standard_normal(len(time)), 8000)
+    paths, words = zip(*((str(folder / f"{k:02}.wav"), ("low", "high")[k % 2]) for k in range(48)), strict=True)
+    pl.DataFrame({"path": paths, "transcript": words}).write_csv(folder / "tones.csv")
+    return folder / "tones.csv"
+
+
 SMALL = {"hidden_size": 8, "steps": 10, "embedding_size": 8, "vocabulary_size": 280, "max_target": 8, "beam": 2}
 SMALL |= {"batch_tokens": 200, "validation": 0.1, "test": 0.2}
 TINY = {"hidden_size": 8, "steps": 10, "members": 2, "batch_size": 16, "test_windows": 2}
@@ -162,6 +176,15 @@ CASES = (
         baseline="TextRank sentence",
         training=("network",),
         files=("answers.parquet", "examples.parquet", "tokenizer.json"),
+    ),
+    Case(
+        task="transcribe",
+        write=tones,
+        settings={"hidden_size": 8, "num_layers": 1, "steps": 10, "batch_size": 8, "test": 0.2},
+        options=("hidden_size", "num_layers", "steps"),
+        baseline="Nearest recording (DTW)",
+        training=("network",),
+        files=("recordings.parquet", "features.safetensors", "tokenizer.json"),
     ),
     Case(
         task="translate",

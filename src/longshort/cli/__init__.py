@@ -20,10 +20,12 @@ from longshort.cli import (
     explain,
     fit,
     fit_sequences,
+    fit_speech,
     generate,
     predict,
     score,
     study,
+    transcribe,
     tune,
 )
 from longshort.errors import InputError, LongshortError, Note
@@ -39,6 +41,7 @@ app = typer.Typer(
 app.add_typer(fit.app)
 for command in (fit_sequences.translate, fit_sequences.summarize, fit_sequences.chat):
     fit.app.command()(command)
+fit.app.command()(fit_speech.transcribe)
 app.add_typer(compare.app)
 app.add_typer(tune.app)
 app.add_typer(study.app)
@@ -48,6 +51,7 @@ app.command()(explain.explain)
 app.command()(generate.generate)
 app.command()(chat.chat)
 app.command()(score.score)
+app.command()(transcribe.transcribe)
 app.command()(demo.demo)
 
 
