@@ -94,15 +94,17 @@ def _beside(found: Tuning) -> Section:
     marks: list[set[int]] = [{_least([t.validation for t in chosen])}] if several else [set()]
     if found.again:
         means = [float(np.mean(losses)) for losses in (found.again.default, found.again.best)]
-        rows.append([f"The same from {len(found.again.best)} other seeds, mean", *numbers(means)])
+        count = len(found.again.best)
+        rows.append(["From another seed" if count == 1 else f"From {count} other seeds, mean", *numbers(means)])
         marks.append({_least(means)})
         for k, pair in enumerate(zip(found.again.default, found.again.best, strict=True), start=1):
-            rows.append([f"Seed {k}", *numbers(pair)])
-            marks.append({_least(pair)})
+            if count > 1:
+                rows.append([f"Pair {k}", *numbers(pair)])
+                marks.append({_least(pair)})
     rows += [
         ["Weights", *(_count(t.weights) for t in chosen)],
         ["Seconds", *(_seconds(t.seconds) for t in chosen)],
-        *([name, *(_shown(t.settings.get(name)) for t in chosen)] for name in found.ranges),
+        *(_row(name, [_shown(t.settings.get(name)) for t in chosen]) for name in found.ranges),
     ]
     caption = "The best trial beside the default settings; ★ is the lower loss" if several else "The default settings"
     see = "The best of many trials is partly the luckiest: what counts is how it fares from other seeds."
@@ -111,6 +113,10 @@ def _beside(found: Tuning) -> Section:
     elif not found.again:
         see = "The best of many trials is partly the luckiest; it was not trained again from other seeds."
     return Section("The best beside the default", see, [table(["", *names], rows, caption=caption, best=marks)])
+
+
+def _row(head: object, cells: Sequence[object]) -> list[object]:
+    return [head, *cells]
 
 
 def _least(losses: Sequence[float | None]) -> int:
@@ -469,6 +475,7 @@ def _default_line(found: Tuning, x: Sequence[float]) -> list[Spec]:
             "type": "scatter",
             "mode": "lines",
             "name": "default settings",
+            "showlegend": False,
             "x": list(x),
             "y": values([found.default.validation] * 2, 5),
             "line": {"color": DEFAULT, "width": 1.5, "dash": "dash"},

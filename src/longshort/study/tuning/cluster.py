@@ -124,8 +124,9 @@ def connect(count: int) -> Sequence[RayWorker]:
                 raise InputError(f"no Ray cluster can be reached ({' '.join(str(error).split())})") from None
         here = ray.get_runtime_context().get_node_id()
         near = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=False)
-        mailbox = ray.remote(num_cpus=0, max_concurrency=1000)(Mailbox).options(scheduling_strategy=near).remote()
-        threads = max(1, int(ray.cluster_resources().get("CPU", 1)) // count)
+        mailbox = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=1000, scheduling_strategy=near).remote()
+        cpus = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+        threads = max(1, cpus // count)
         task = ray.remote(num_cpus=threads, max_retries=0)(_task)
     return [RayWorker(mailbox, task) for _ in range(count)]
 

@@ -101,7 +101,7 @@ class Search:
         if not self._study.trials:
             self._study.enqueue_trial({n: v for n, v in self.defaults.items() if v in ranges[n]})
         self._interrupted = [t for t in self._study.trials if t.state == optuna.trial.TrialState.RUNNING]
-        self._running: dict[int, optuna.trial.Trial] = {}
+        self._running: dict[int, Any] = {}
         self._began: dict[int, tuple[float, float]] = {}
 
     def ask(self) -> tuple[int, dict[str, Any]] | None:

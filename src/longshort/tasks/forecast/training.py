@@ -8,10 +8,10 @@ from typing import cast
 from longshort.data import Panel, Series
 from longshort.tasks.forecast.calibration import interval_factor, trust
 from longshort.tasks.forecast.config import PLANNED, ForecastConfig, Plan
-from longshort.tasks.forecast.model import ForecastModel, make_dimensions, make_network, make_store
+from longshort.tasks.forecast.model import ForecastModel, make_dimensions, make_network
 from longshort.tasks.forecast.network import Dimensions, ForecastNetwork
 from longshort.tasks.forecast.problem import ForecastProblem
-from longshort.tasks.forecast.windows import Scaler, WindowStore, error_scale
+from longshort.tasks.forecast.windows import Scaler, WindowStore, error_scale, make_store
 from longshort.training import Check, Hardware, Progress, Schedule
 from longshort.training.member import train_member
 

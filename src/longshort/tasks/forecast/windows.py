@@ -194,8 +194,10 @@ class WindowStore:
         """Calendar features of positions on the grid, (P,) to (P, features)."""
         if len(self._turns):
             turns = 2 * np.pi * (positions[:, None] / self._turns)
-            return np.concatenate([np.sin(turns), np.cos(turns)], axis=1).astype(np.float32)
-        return self._frequency.calendar(positions)[:, self._used].astype(np.float32)
+            features = np.concatenate([np.sin(turns), np.cos(turns)], axis=1)
+        else:
+            features = self._frequency.calendar(positions)[:, self._used]
+        return features.astype(np.float32)
 
     def cut(self, series: IntArray, origins: IntArray) -> tuple[Batch, Units]:
         """Windows of the given series at the given origins, both of shape (B,)."""
