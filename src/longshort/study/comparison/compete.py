@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,7 @@ def _entered(contest: Contest, entrant: Entrant, seed: int, folder: Path, progre
     validated, record = (folder / f"{name}-{done}.json" for done in ("validated", "tested" if test else "validated"))
     if not record.exists():
         folder.mkdir(parents=True, exist_ok=True)
+        began = time.process_time()
         try:
             outcome = contest.enter(
                 entrant, seed, folder / name, Named(progress, f"{entrant.name}, seed {seed}"), test=test
@@ -88,8 +90,14 @@ def _entered(contest: Contest, entrant: Entrant, seed: int, folder: Path, progre
             raise
         except LongshortError:  # it diverged, which says something of its cell
             outcome = Outcome(seed, None, [], 0.0)
-        if validated.exists():  # trained already, when learning rates were tried
-            outcome = replace(outcome, seconds=outcome.seconds + _read(validated).seconds)
+        busy = time.process_time() - began
+        # Where learning rates were tried it is trained already.
+        before = _read(validated) if validated.exists() else Outcome(seed, None, [], 0.0)
+        outcome = replace(
+            outcome,
+            seconds=outcome.seconds + before.seconds,
+            processor_seconds=busy + before.processor_seconds,
+        )
         write_atomically(record, to_json(outcome.to_json()))
     return _read(record)
 

@@ -48,7 +48,8 @@ class Outcome:
         seed: of weights, batches and dropout.
         validation: the lowest validation loss; None where the training diverged.
         checks: of every network that was trained, its looks at the validation split.
-        seconds: that it took.
+        seconds: that the training took.
+        processor_seconds: of all threads together, the test included: what it costs on a machine that does more.
         overall: model -> metric -> value on the test split, ours first; empty where the test was left alone.
         reached: the longest lag that the curriculum came to; None without one.
     """
@@ -59,6 +60,7 @@ class Outcome:
     seconds: float
     overall: Overall = field(default_factory=dict)
     reached: int | None = None
+    processor_seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As results.json holds it; a loss that is not finite becomes null."""

@@ -186,7 +186,7 @@ def _table(comparison: Comparison) -> Html:
         heads += [f"{comparison.metrics[name].title or name}, mean"]
         heads += ["Median", "Best to worst"] if k == 0 else []
     lags = any(o.reached is not None for c in comparison.contenders for o in c.outcomes)
-    heads += ["Lag reached"] * lags + ["Seconds"]
+    heads += ["Lag reached"] * lags + ["Seconds", "Processor"]
     by_name = {contender.name: contender for contender in comparison.contenders}
     for model in comparison.scores(comparison.main):
         row: list[object] = [named(model, {model: line_of(model, comparison)})]
@@ -196,12 +196,14 @@ def _table(comparison: Comparison) -> Html:
         if lags:
             reached = sorted({o.reached for o in of.outcomes if o.reached is not None}) if of else []
             row.append("–" if not reached else f"{reached[0]:,}" + (f" to {reached[-1]:,}" if len(reached) > 1 else ""))
-        row.append(f"{statistics.median(o.seconds for o in of.outcomes):,.0f}" if of else "–")
+        for what in ("seconds", "processor_seconds"):
+            row.append(f"{statistics.median(getattr(o, what) for o in of.outcomes):,.0f}" if of else "–")
         rows.append(row)
         best.append({1} if model == comparison.best else set())
     counts = sorted({len(found) for found in comparison.scores(comparison.main).values()})
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    caption = f"Means over n = {n} seeds ± half the 95 % confidence interval; seconds of one training, here; ★ is best"
+    caption = f"Means over n = {n} seeds ± half the 95 % confidence interval; median seconds of a "
+    caption += "training here, and of the processor; ★ is best"
     return table(heads, rows, caption=caption, best=best)
 
 
