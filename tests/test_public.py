@@ -10,8 +10,8 @@ import longshort
 
 PUBLIC = {
     "longshort": [
-        *("Chatbot", "Classifier", "Forecaster", "InputError", "LanguageModel", "LongshortError", "Summarizer"),
-        *("Transcriber", "Translator", "__version__"),
+        *("Chatbot", "Classifier", "Composer", "Forecaster", "InputError", "LanguageModel", "LongshortError"),
+        *("Summarizer", "Transcriber", "Translator", "__version__"),
         *("data", "nn", "ops"),
     ],
     "longshort.data": [
@@ -25,6 +25,7 @@ PUBLIC = {
         *("compare_task", "explain", "explain_network", "study_gradients", "tune"),
     ],
     "longshort.tasks.classify": ["Classifier", "ClassifyConfig", "ClassifyScores"],
+    "longshort.tasks.compose": ["ComposeConfig", "ComposeScores", "Composer", "Composing", "Composition"],
     "longshort.tasks.forecast": ["Backtest", "ForecastConfig", "Forecaster", "ForecastScores"],
     "longshort.tasks.seq2seq": [
         *("ChatScores", "Chatbot", "Decoding", "Seq2SeqConfig", "SummarizeScores", "Summarizer", "TranslateScores"),

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from longshort import data, nn, ops
     from longshort.errors import InputError, LongshortError
     from longshort.tasks.classify import Classifier
+    from longshort.tasks.compose import Composer
     from longshort.tasks.forecast import Forecaster
     from longshort.tasks.language import LanguageModel
     from longshort.tasks.seq2seq import Chatbot, Summarizer, Translator
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Chatbot": "longshort.tasks.seq2seq",
     "Classifier": "longshort.tasks.classify",
+    "Composer": "longshort.tasks.compose",
     "Forecaster": "longshort.tasks.forecast",
     "InputError": "longshort.errors",
     "LanguageModel": "longshort.tasks.language",
@@ -33,6 +35,7 @@ _PACKAGES = ("data", "nn", "ops")
 __all__ = [
     "Chatbot",
     "Classifier",
+    "Composer",
     "Forecaster",
     "InputError",
     "LanguageModel",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,19 @@ from longshort.tasks import ESTIMATORS, load
 from longshort.training import Progress
 
 
+def without_a_line(data, folder):
+    other = folder / f"other{data.suffix}"
+    other.write_text("\n".join(data.read_text().splitlines()[:-1]) + "\n")
+    return other
+
+
+def without_a_file(data, folder):
+    other = folder / "other"
+    shutil.copytree(data, other)
+    sorted(other.iterdir())[-1].unlink()
+    return other
+
+
 @dataclass(frozen=True)
 class Case:
     """A task with data to learn from and settings small enough for a test.
@@ -33,6 +47,7 @@ class Case:
         baseline: a model that the metrics must name beside ours.
         files: of a finished run, beside those that every run has.
         training: names of the trainings, in their order.
+        less: copies the data without a little of it.
     """
 
     task: str
@@ -43,6 +58,7 @@ class Case:
     training: tuple[str, ...]
     files: tuple[str, ...] = ()
     columns: dict[str, Any] = field(default_factory=dict)
+    less: Any = without_a_line
 
     def command(self, data, run, *more):
         options = [f"--{name.replace('_', '-')}={self.settings[name]}" for name in self.options]
@@ -85,6 +101,20 @@ def sentences(folder):
     rows = [" ".join(rng.choice(list(words), rng.integers(3, 8))) for _ in range(120)]
     pl.DataFrame({"source": rows, "target": [" ".join(words[w] for w in row.split()) for row in rows]}).write_csv(path)
     return path
+
+
+def scales(folder):
+    """Walks along a scale, from a note of its own each."""
+    from longshort.data.midi import score_of
+
+    (folder / "tunes").mkdir()
+    rng = np.random.default_rng(0)
+    steps = np.array([0, 2, 4, 5, 7, 9, 11, 12])
+    for k in range(16):
+        walk = np.abs(np.cumsum(rng.choice([-1, 1, 2], 24))) % len(steps)
+        notes = [(0.5 * n, 0.5, 55 + k % 5 + steps[place], 0) for n, place in enumerate(walk)]
+        score_of(np.array(notes, dtype=np.float64), 100.0).dump_midi(folder / "tunes" / f"{k:02}.mid")
+    return folder / "tunes"
 
 
 def mails(folder):
@@ -149,6 +179,16 @@ CASES = (
         baseline="TF-IDF + logistic regression",
         training=("member-0", "member-1"),
         files=("examples.parquet", "tokenizer.json"),
+    ),
+    Case(
+        task="compose",
+        write=scales,
+        settings={"hidden_size": 8, "num_layers": 1, "steps": 10, "batch_size": 4, "tunes": 2, "bars": 2, "test": 0.2},
+        options=("hidden_size", "num_layers", "steps"),
+        baseline="Markov chain, order 6",
+        training=("network",),
+        files=("tokenizer.json", "tunes.json", "tunes.safetensors"),
+        less=without_a_file,
     ),
     Case(
         task="forecast",
@@ -394,8 +434,6 @@ def test_a_run_is_not_replaced_unasked(case, run, data, capfd):
 
 
 def test_a_run_of_an_unknown_task(run, tmp_path):
-    import shutil
-
     shutil.copytree(run, tmp_path / "run")
     other = RunDirectory(tmp_path / "run")
     other.write_json("config.json", {"task": "divination"})
@@ -456,9 +494,6 @@ def test_resuming_with_other_settings_or_data(case, data, tmp_path, capfd):
     changed = Case(**{**vars(case), "settings": {**case.settings, "hidden_size": 9}})
     assert main(*changed.command(data, path, "--resume")) == 2
     assert "hidden_size" in capfd.readouterr().err
-    other = tmp_path / f"other{Path(data).suffix}"
-    lines = Path(data).read_text().splitlines()
-    other.write_text("\n".join(lines[:-1]) + "\n")
-    assert main(*case.command(other, path, "--resume")) == 2
+    assert main(*case.command(case.less(data, tmp_path), path, "--resume")) == 2
     assert "data" in capfd.readouterr().err
     assert Path(path / "config.json").read_bytes() == before

@@ -15,10 +15,12 @@ from longshort import __version__
 from longshort.cli import (
     chat,
     compare,
+    compose,
     demo,
     evaluate,
     explain,
     fit,
+    fit_compose,
     fit_sequences,
     fit_speech,
     generate,
@@ -39,7 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(fit.app)
-for command in (fit_sequences.translate, fit_sequences.summarize, fit_sequences.chat):
+for command in (fit_sequences.translate, fit_sequences.summarize, fit_sequences.chat, fit_compose.compose):
     fit.app.command()(command)
 fit.app.command()(fit_speech.transcribe)
 app.add_typer(compare.app)
@@ -50,6 +52,7 @@ app.command()(predict.predict)
 app.command()(explain.explain)
 app.command()(generate.generate)
 app.command()(chat.chat)
+app.command()(compose.compose)
 app.command()(score.score)
 app.command()(transcribe.transcribe)
 app.command()(demo.demo)

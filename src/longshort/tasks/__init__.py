@@ -17,6 +17,7 @@ ESTIMATORS = {
     "translate": ("longshort.tasks.seq2seq", "Translator"),
     "summarize": ("longshort.tasks.seq2seq", "Summarizer"),
     "chat": ("longshort.tasks.seq2seq", "Chatbot"),
+    "compose": ("longshort.tasks.compose", "Composer"),
     "transcribe": ("longshort.tasks.transcribe", "Transcriber"),
 }
 

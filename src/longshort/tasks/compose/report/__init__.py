@@ -1,0 +1,3 @@
+from longshort.tasks.compose.report.page import render
+
+__all__ = ["render"]

@@ -1,0 +1,272 @@
+"""How a new tune is written: what may come next, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from longshort.data.music_tokens import MusicTokens
+from longshort.data.rolls import KEYS, LOWEST
+from longshort.errors import InputError
+from longshort.sequence.sampler import Sampler
+from longshort.sequence.sampling import Sampling
+from longshort.sequence.writer import Writer
+from longshort.settings import Settings
+from longshort.tasks.compose.keys import Key, find_key
+from longshort.tasks.compose.markov import Chain, KeyChain, TokenChain
+from longshort.tasks.compose.network import FrameNetwork
+from longshort.tasks.compose.pieces import Encoding, Piece, RollEncoding, TokenEncoding
+from longshort.tasks.compose.training import Network
+
+# Tokens a bar at most, so that a network that has learnt nothing comes to an end.
+CROWDED = 200
+# The key of a tune that begins from nothing is that of its first bars.
+KEY_BARS = 2
+# Quarter notes of a bar of a roll, which has no metre.
+BAR = 4.0
+
+IntArray = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Composing(Settings):
+    """Settings of a composition.
+
+    Attributes:
+        bars: how long the new part is; of rolls in bars of four quarter notes.
+        tempo: quarter notes a minute; None for that of the tune that is continued, or else 120.
+        temperature: the logits are divided by it: below 1 likely notes become likelier; 0 always takes the likeliest.
+        top_k, top_p: draw from the k likeliest tokens only; from the fewest that together have this probability. For
+            tokens alone.
+        key: "free"; "kept" for that of the tune that is continued, or of the first two bars of a new one; or one such
+            as "D" or "F# minor". Notes outside it are not drawn.
+        instruments: programs from 0 to 127, by which those of the tune are replaced in their order; () leaves them.
+        seed: of the draws; None for other ones every time.
+    """
+
+    bars: int = 16
+    tempo: float | None = None
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    key: str = "free"
+    instruments: tuple[int, ...] = ()
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        self._whole("bars", least=1)
+        self._number("tempo", positive=True, optional=True)
+        self._need(self.tempo is None or 4 <= self.tempo <= 1000, f"tempo must be from 4 to 1000, not {self.tempo}")
+        self.sampling(1)
+        right = isinstance(self.instruments, tuple) and all(
+            isinstance(p, int) and not isinstance(p, bool) and 0 <= p < 128 for p in self.instruments
+        )
+        self._need(right, f"instruments must be programs from 0 to 127, not {self.instruments!r}")
+        self._need(isinstance(self.key, str), f"key must be free, kept, or the name of one, not {self.key!r}")
+        if self.key not in ("free", "kept"):
+            Key.parse(self.key)
+
+    def sampling(self, tunes: int) -> Sampling:
+        """How tokens are drawn, for so many tunes side by side."""
+        return Sampling(
+            length=CROWDED * self.bars,
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            samples=tunes,
+            seed=self.seed,
+        )
+
+
+def compose(
+    network: Network | Chain,
+    encoding: Encoding,
+    composing: Composing,
+    openings: Piece,
+    before: Piece | None = None,
+    tunes: int = 1,
+) -> list[Piece]:
+    """New tunes, or continuations of one, without what was before.
+
+    Args:
+        network: in evaluation; or a chain.
+        encoding: of tunes.
+        composing: how.
+        openings: first frames, one of which a new roll begins with, (any, K).
+        before: a tune to go on from.
+        tunes: how many, side by side.
+    """
+    if isinstance(encoding, TokenEncoding):
+        return _tokens(network, encoding.tokens, composing, before, tunes)
+    assert isinstance(encoding, RollEncoding)
+    if composing.top_k is not None or composing.top_p is not None:
+        raise InputError("top_k and top_p are for tokens, and the run learnt from piano rolls: leave them out")
+    return _rolls(network, encoding, composing, openings, before, tunes)
+
+
+def _tokens(
+    network: Network | Chain, tokens: MusicTokens, composing: Composing, before: Piece | None, tunes: int
+) -> list[Piece]:
+    start = [tokens.begin, *([] if before is None else before.tolist())]
+    score = Score(tokens, composing, start, tunes)
+    drawn = (
+        _chained(network, start, composing.sampling(tunes), score)
+        if isinstance(network, TokenChain)
+        else Writer(network).generate(start, composing.sampling(tunes), None, score.restrict)  # type: ignore[arg-type]
+    )
+    for ids in drawn:
+        score.add(ids)
+        if all(score.ended):
+            break
+    return [np.array(tune, np.int32) for tune in score.tunes]
+
+
+def _chained(chain: TokenChain, start: Sequence[int], sampling: Sampling, score: Score) -> Iterator[list[int]]:
+    """What the writer does with a network, with counts."""
+    sampler = Sampler(sampling, None, torch.tensor(start), chain.encoding.size)
+    known: dict[tuple[int, ...], Tensor] = {}
+    for _ in range(sampling.length):
+        rows = []
+        for tune in score.tunes:
+            context = tuple([*start, *tune][-chain.order :])
+            if context not in known:
+                known[context] = torch.from_numpy(chain.log_probabilities(context)).float()
+            rows.append(known[context])
+        yield sampler(score.restrict(torch.stack(rows))).tolist()
+
+
+class Score:
+    """Tunes as they grow, and what may come next in each: what REMI allows, in its bar, within the key.
+
+    Args:
+        tokens: the vocabulary.
+        composing: how.
+        start: tokens before, the begin among them.
+        tunes: how many, S.
+    """
+
+    def __init__(self, tokens: MusicTokens, composing: Composing, start: Sequence[int], tunes: int) -> None:
+        self.tokens, self.bars = tokens, composing.bars
+        self.tunes: list[list[int]] = [[] for _ in range(tunes)]
+        self.ended = [False] * tunes
+        self._count = [0] * tunes
+        self._last = [start[-1]] * tunes
+        self._place, self._long = [-1] * tunes, [0] * tunes
+        kinds = sorted(set(tokens.types))
+        self._follows = {kind: torch.tensor([t in tokens.followers(kind) for t in tokens.types]) for kind in kinds}
+        self._positions = torch.from_numpy(tokens.positions.astype(np.int64))
+        self._is_end = torch.arange(len(tokens)) == tokens.end
+        self._key = composing.key
+        self._in_key: list[Tensor | None] = [None] * tunes
+        if composing.key not in ("free", "kept"):
+            self._in_key = [self._inside(Key.parse(composing.key))] * tunes
+        elif composing.key == "kept" and len(start) > 1:
+            self._in_key = [self._inside(self._found(start[1:]))] * tunes
+
+    def restrict(self, logits: Tensor) -> Tensor:
+        """Logits of the next tokens, (S, V), with those that may not come at −∞."""
+        allowed = torch.stack([self._allowed(k) for k in range(len(self.tunes))])
+        return logits.masked_fill(~allowed, -torch.inf)
+
+    def add(self, ids: Sequence[int]) -> None:
+        """Take up the next token of every tune."""
+        for k, token in enumerate(ids):
+            if self.ended[k]:
+                continue
+            kind = self.tokens.types[token]
+            if kind == "Bar":
+                if self._count[k] == self.bars:
+                    self.ended[k] = True
+                    continue
+                self._count[k] += 1
+                self._place[k] = -1
+                settled = self._count[k] > KEY_BARS and self.tokens.count_notes(np.array(self.tunes[k])) > 0
+                if self._key == "kept" and self._in_key[k] is None and settled:
+                    self._in_key[k] = self._inside(self._found(self.tunes[k]))
+            elif kind == "TimeSig":
+                self._long[k] = self.tokens.bar_length(token)
+            elif kind == "Position":
+                self._place[k] = int(self.tokens.positions[token])
+            self.tunes[k].append(token)
+            self._last[k] = token
+
+    def _allowed(self, k: int) -> Tensor:
+        allowed = self._follows[self.tokens.types[self._last[k]]] & ~self._is_end
+        # Time goes on within a bar, and not beyond it; the notes of one place come one after the other.
+        ahead = (self._positions > self._place[k]) & (self._positions < self._long[k])
+        allowed = allowed & (ahead | (self._positions < 0))
+        inside = self._in_key[k]
+        return allowed if inside is None else allowed & inside
+
+    def _found(self, ids: Sequence[int]) -> Key:
+        return find_key(TokenEncoding(self.tokens).notes(np.array(ids)))
+
+    def _inside(self, key: Key) -> Tensor:
+        pitches = self.tokens.pitches
+        return torch.from_numpy((pitches < 0) | key.holds[pitches % 12])
+
+
+def _rolls(
+    network: Network | Chain,
+    encoding: RollEncoding,
+    composing: Composing,
+    openings: Piece,
+    before: Piece | None,
+    tunes: int,
+) -> list[Piece]:
+    generator: Any = torch.Generator()
+    if composing.seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(composing.seed)
+    if before is None:
+        start = torch.from_numpy(openings)[torch.randint(len(openings), (tunes,), generator=generator)][None]
+    else:
+        start = torch.from_numpy(np.ascontiguousarray(before))[:, None].expand(-1, tunes, -1)
+    frames = [] if before is not None else [start[0]]
+    inside: Tensor | None = None
+    if composing.key not in ("free", "kept"):
+        inside = _in_key(Key.parse(composing.key))
+        frames = [frame * inside for frame in frames]
+    elif composing.key == "kept" and before is not None:
+        inside = _in_key(find_key(encoding.notes(before)))
+    steps = _framed(network, start)
+    logits = next(steps)
+    while len(frames) < max(1, round(composing.bars * BAR / encoding.frame)):
+        if composing.key == "kept" and inside is None and len(frames) >= KEY_BARS * BAR / encoding.frame:
+            done = torch.stack(frames).numpy()
+            inside = torch.stack([_in_key(find_key(encoding.notes(done[:, k]))) for k in range(tunes)])
+        p = (logits > 0).float() if composing.temperature == 0 else (logits / composing.temperature).sigmoid()
+        drawn = (torch.rand(p.shape, generator=generator) < p).to(torch.uint8)
+        frames.append(drawn if inside is None else drawn * inside)
+        logits = steps.send(frames[-1])
+    whole = torch.stack(frames).numpy()
+    return [whole[:, k] for k in range(tunes)]
+
+
+def _framed(network: Network | Chain, start: Tensor) -> Generator[Tensor, Tensor, None]:
+    """Logits of the next frame, (S, K), for what begins, (T, S, K), and again for every frame that is sent, (S, K)."""
+    if isinstance(network, KeyChain):
+        grown = start.numpy()
+        while True:
+            grown = grown[-network.order :] if network.order else grown[-1:]
+            p = np.stack([network.probabilities(grown[:, k])[-1] for k in range(grown.shape[1])])
+            frame = yield torch.from_numpy(np.log(p) - np.log1p(-p)).float()
+            grown = np.concatenate([grown, frame.numpy()[None]])
+    assert isinstance(network, FrameNetwork)
+    with torch.no_grad():
+        logits, state = network(start.float())
+    while True:
+        frame = yield logits[-1]
+        with torch.no_grad():
+            logits, state = network(frame[None].float(), state)
+
+
+def _in_key(key: Key) -> Tensor:
+    return torch.from_numpy(key.holds[(np.arange(KEYS) + LOWEST) % 12].astype(np.uint8))
