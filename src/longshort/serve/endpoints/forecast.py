@@ -114,7 +114,7 @@ def add(router: APIRouter, run: Run, house: House) -> None:
             same = kept if kept is not None and kept.id == name and not message.restart else None
             series = newest(asked, same)
             (answer,) = await together([series])
-            kept = series.tail(max(run.model.fitted.model.plan.reach, STEPS // 10))
+            kept = series.tail(STEPS)
             _add_history(answer, known, series, message.history)
             return answer
 
@@ -170,7 +170,7 @@ def _continued(known: Panel, before: Series | None, asked: AskedSeries) -> Serie
 
 
 def _ready(model: Any, series: Series) -> Series:
-    """Its last steps, as far as the network looks; known in advance as far as it must be."""
+    """The series, if its columns known in advance reach far enough."""
     horizon, names = model.config.horizon, model.fitted.panel.columns.known
     ahead = len(series.known) - len(series)
     if names and ahead < horizon:
@@ -184,7 +184,9 @@ def _ready(model: Any, series: Series) -> Series:
 def _forecast(model: Any, series: list[Series]) -> list[Forecast]:
     """Of all series at once."""
     own, levels = model.fitted.model, model.config.quantiles
-    panel = replace(model.fitted.panel, series=[one.tail(own.plan.reach) for one in series])
+    # Two callers may have series of the same name, and each has a scale of its own.
+    named = [one if one.id in own.naive_error else replace(one, id=f"\0{k}") for k, one in enumerate(series)]
+    panel = replace(model.fitted.panel, series=named)
     store = own.store(panel)
     found = own.quantiles(store, np.arange(len(panel)), store.lengths)
     if not np.isfinite(found).all():
