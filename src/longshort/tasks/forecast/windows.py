@@ -188,7 +188,8 @@ class WindowStore:
         positions = self._flat.start[series][:, None] + steps
         if self._table is not None:
             return self._table[positions - self._first]
-        return self._features(positions.ravel()).reshape(*positions.shape, -1)
+        features: NDArray[np.float32] = self._features(positions.ravel()).reshape(*positions.shape, -1)
+        return features
 
     def _features(self, positions: IntArray) -> NDArray[np.float32]:
         """Calendar features of positions on the grid, (P,) to (P, features)."""
