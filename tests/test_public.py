@@ -16,8 +16,8 @@ PUBLIC = {
     ],
     "longshort.data": [
         *("Columns", "Corpus", "Dialogues", "Document", "Frequency", "Pairs", "Panel", "Sequences", "Series", "Texts"),
-        *("Turn", "find_seasons", "read_corpus", "read_dialogues", "read_future", "read_labelled", "read_pairs"),
-        *("read_panel", "read_table"),
+        *("Turn", "find_seasons", "is_large", "read_corpus", "read_dialogues", "read_future", "read_labelled"),
+        *("read_pairs", "read_panel", "read_table", "stream_panel"),
     ],
     "longshort.study": [
         *("Budget", "CompareConfig", "Comparison", "Explanation", "GradientConfig", "GradientStudy"),
@@ -105,8 +105,8 @@ def test_layers_point_down():
 
     root = Path(longshort.__file__).parent
     low = ("errors", "lazy", "wording", "scores", "settings", "space", "ops", "nn", "artifact", "data", "training")
-    low += ("sequence", "explainable", "exportable", "estimator")
-    order = [*low, "report", "tasks", "runtime", "study", "cli", "__main__"]
+    low += ("sequence", "explainable", "exportable", "estimator", "export")
+    order = [*low, "report", "tasks", "runtime", "study", "serve", "cli", "__main__"]
     for path in root.rglob("*.py"):
         parts = path.relative_to(root).with_suffix("").parts
         if parts == ("__init__",):

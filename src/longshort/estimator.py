@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from longshort.explainable import Explainable
+    from longshort.exportable import Exportable
 
 METRICS = "metrics.json"
 
@@ -267,6 +268,14 @@ class Estimator(ABC, Generic[SettingsT, DataT, FittedT]):
             InputError: the data cannot be used, or runs of this task cannot be explained.
         """
         raise InputError(f"runs of the task {self.task!r} cannot be explained yet: their report.html says what they do")
+
+    def exportable(self) -> Exportable:
+        """The networks as functions of tensors, for `longshort export`. A task overrides it.
+
+        Raises:
+            InputError: runs of this task cannot be exported.
+        """
+        raise InputError(f"runs of the task {self.task!r} cannot be exported yet")
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write a finished run directory; see docs/run-directory.md.

@@ -19,6 +19,7 @@ from longshort.cli import (
     demo,
     evaluate,
     explain,
+    export,
     fit,
     fit_compose,
     fit_sequences,
@@ -26,6 +27,7 @@ from longshort.cli import (
     generate,
     predict,
     score,
+    serve,
     study,
     transcribe,
     tune,
@@ -47,9 +49,11 @@ fit.app.command()(fit_speech.transcribe)
 app.add_typer(compare.app)
 app.add_typer(tune.app)
 app.add_typer(study.app)
+app.command()(serve.serve)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(explain.explain)
+app.command()(export.export)
 app.command()(generate.generate)
 app.command()(chat.chat)
 app.command()(compose.compose)

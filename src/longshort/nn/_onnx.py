@@ -8,6 +8,7 @@ onnxscript are imported when they are needed: they are the extra `longshort[onnx
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import sys
 import warnings
@@ -264,12 +265,18 @@ def _refuse_packed(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 @contextmanager
 def _without_remarks() -> Iterator[None]:
-    """Silence what PyTorch says of its own code, and of nothing."""
+    """Silence what PyTorch says of its own code, of packages that are not there, and of nothing."""
+    log = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = log.level
+    log.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
         # Two inputs that share a dimension, and name it alike, as they should.
         warnings.filterwarnings("ignore", message=r"# The axis name: (.+) will not be used, .* another axis: \1\.$")
-        yield
+        try:
+            yield
+        finally:
+            log.setLevel(level)
 
 
 def _ours(error: BaseException | None) -> InputError | None:

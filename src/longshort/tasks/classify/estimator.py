@@ -13,6 +13,7 @@ from longshort.artifact import RunDirectory
 from longshort.errors import InputError, Note
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
+from longshort.exportable import Exportable
 from longshort.space import Ranges
 from longshort.tasks.classify import store
 from longshort.tasks.classify.answers import Answers, answer
@@ -78,8 +79,8 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
     task = "classify"
     settings_type = ClassifyConfig
     scores_type = ClassifyScores
-    next_steps = {  # noqa: RUF012 - as the base class says
     measures = ("max_length", "balanced", "members", "validation", "test", "seed")
+    next_steps = {  # noqa: RUF012 - as the base class says
         "Predict": "longshort predict {run} DATA",
         "Evaluate": "longshort evaluate {run} DATA",
     }
@@ -167,6 +168,12 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
             place = chosen(which, examples.names, "example")
         return explainable(self, examples.chosen([place]), steps)
 
+    def exportable(self) -> Exportable:
+        """The networks and what stands around them, for `longshort export`."""
+        from longshort.tasks.classify.exporting import exportable
+
+        return exportable(self)
+
     # -- the life cycle ------------------------------------------------------------------------------------------------
 
     def _read(self, data: Any, **options: Any) -> Material:
@@ -179,6 +186,9 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
         from longshort.tasks.classify.training import make_network
 
         return [make_network(self.config, material.plan) for _ in range(material.plan.members)]
+
+    def _ranges(self, material: Material) -> Ranges:
+        return ranges(material.plan)
 
     def _train(self, material: Material, checkpoints: Path, hardware: Hardware, progress: Progress) -> Fitted:
         from longshort.tasks.classify.training import train_networks
@@ -203,9 +213,6 @@ class Classifier(Estimator[ClassifyConfig, Material, Fitted]):
 
     def _test(self, material: Material, progress: Progress) -> None:
         plan, parts = material.plan, material.parts
-    def _ranges(self, material: Material) -> Ranges:
-        return ranges(material.plan)
-
         progress.note("fitting the baselines")
         baselines = Baselines.fit(plan.kind, len(plan.classes), parts["training"], validation=parts["validation"])
         self._fitted = replace(self.fitted, trust=baselines.trust)

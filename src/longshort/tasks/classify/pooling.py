@@ -68,4 +68,4 @@ class Pooling(nn.Module):
     @staticmethod
     def _mask(x: Tensor, lengths: Tensor) -> Tensor:
         """True at valid steps, (T, B, 1)."""
-        return (torch.arange(len(x), device=x.device).unsqueeze(-1) < lengths).unsqueeze(-1)
+        return (torch.arange(x.size(0), device=x.device).unsqueeze(-1) < lengths).unsqueeze(-1)

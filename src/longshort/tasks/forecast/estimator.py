@@ -15,6 +15,7 @@ from longshort.data import Panel, is_large, read_panel, stream_panel
 from longshort.errors import InputError
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
+from longshort.exportable import Exportable
 from longshort.space import Ranges
 from longshort.tasks.forecast import history
 from longshort.tasks.forecast.backtest import Backtest
@@ -155,6 +156,12 @@ class Forecaster(Estimator[ForecastConfig, Material, Fitted]):
             raise InputError(f"a forecaster looks back as far as it was made to, {self.fitted.model.plan.reach} steps")
         need_future(panel, self.config.horizon)
         return explainable(self, panel, chosen(which, [s.id for s in panel], "series"))
+
+    def exportable(self) -> Exportable:
+        """The networks and what stands around them, for `longshort export`."""
+        from longshort.tasks.forecast.exporting import exportable
+
+        return exportable(self)
 
     def cross_validation(
         self, data: Any, *, windows: int, step_size: int | None = None, refit: bool = False, **columns: Any

@@ -18,6 +18,7 @@ from longshort.data.tokens import Tokenizer
 from longshort.errors import InputError
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
+from longshort.exportable import Exportable
 from longshort.sequence.network import LanguageNetwork
 from longshort.sequence.sampling import Sampling
 from longshort.sequence.writer import Writer
@@ -221,6 +222,12 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
             return explainable(self, None, steps)
         texts = data if isinstance(data, list) else [document.text for document in read_corpus(data).documents]
         return explainable(self, self._prompts.encode(texts[chosen(which, [""] * len(texts), "text")]).ids, steps)
+
+    def exportable(self) -> Exportable:
+        """The network and what stands around it, for `longshort export`."""
+        from longshort.tasks.language.exporting import exportable
+
+        return exportable(self)
 
     def generate(self, prompt: str = "", **sampling: Any) -> str | list[str]:
         """Draw a text that goes on from a prompt.
