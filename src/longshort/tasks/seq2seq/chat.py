@@ -91,7 +91,7 @@ class Chatbot(Seq2Seq):
         hidden_dropout=0.2,
         output_dropout=0.2,
         batch_tokens=8_000,
-        epochs=5,
+        epochs=8,
         no_repeat=0,
     )
 

@@ -14,10 +14,10 @@ CHECKS = 20
 # Bounds of the optimiser steps.
 STEPS = (300, 60_000)
 # So many characters of text there are for each subword of the vocabulary, and how many subwords at least and at most.
-PER_SUBWORD = 500
+PER_SUBWORD = 1_000
 SUBWORDS = (400, 8_000)
-# Fewer tokens of training targets than this are a small task, for which a smaller network is enough.
-SMALL = 100_000
+# Fewer tokens than this on both sides of the training part are a small task, for which a smaller network is enough.
+SMALL = 300_000
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def make_plan(
     *,
     pairs: tuple[int, int, int],
     vocabularies: tuple[int, int],
-    target_tokens: int,
+    tokens: int,
     batches: int,
 ) -> Plan:
     """Sizes, regularisation and length of training.
@@ -200,10 +200,10 @@ def make_plan(
         defaults: of the task.
         pairs: of the training, validation and test part.
         vocabularies: tokens of the source's and the target's.
-        target_tokens: of the training part.
+        tokens: of the training part, on both sides.
         batches: of an epoch.
     """
-    small = 2 if target_tokens < SMALL else 1
+    small = 2 if tokens < SMALL else 1
     sizes = {
         "embedding_size": config.embedding_size or defaults.embedding_size // small,
         "hidden_size": config.hidden_size or defaults.hidden_size // small,

@@ -12,7 +12,7 @@ from longshort.errors import InputError
 from longshort.tasks.seq2seq.config import Defaults, Plan, Seq2SeqConfig, chosen, make_plan, vocabulary_size
 from longshort.tasks.seq2seq.examples import NONE, PARTS, Examples
 from longshort.tasks.seq2seq.problem import Encoded, batch_count
-from longshort.tasks.seq2seq.vocabulary import Vocabulary
+from longshort.tasks.seq2seq.vocabulary import Vocabulary, distinct_parts
 
 IntArray = NDArray[np.int32]
 
@@ -70,9 +70,11 @@ def make_material(
     for part in PARTS[1:]:
         count = _shared(training, parts[part])
         if count:
-            what = "example" if count == 1 else "examples"
-            notes.append(f"{count:,} {what} of the {part} part stand in the training part too: its scores flatter")
-    characters = sum(map(len, training.sources)) + sum(map(len, training.targets))
+            what = (
+                f"{count:,} examples of the {part} part stand" if count > 1 else f"1 example of the {part} part stands"
+            )
+            notes.append(f"{what} in the training part too: its scores flatter")
+    characters = sum(map(len, distinct_parts((*training.sources, *training.targets))))
     size = vocabulary_size(config, characters)
     if config.shared:
         sources = targets = Vocabulary.train((*training.sources, *training.targets), size, marks)
@@ -95,7 +97,7 @@ def make_material(
         defaults,
         pairs=(len(parts["training"]), len(parts["validation"]), len(parts["test"])),
         vocabularies=(len(sources), len(targets)),
-        target_tokens=sum(map(len, encoded["training"].targets)),
+        tokens=sum(map(len, (*encoded["training"].sources, *encoded["training"].targets))),
         batches=batch_count(encoded["training"].lengths, chosen(config, defaults, "batch_tokens")),
     )
     return Material(parts, sources, targets, encoded, plan, data, tuple(notes), more or {})

@@ -66,8 +66,8 @@ class Translator(Seq2Seq):
         input_dropout=0.3,
         hidden_dropout=0.3,
         output_dropout=0.3,
-        batch_tokens=3_000,
-        epochs=30,
+        batch_tokens=2_000,
+        epochs=28,
         no_repeat=0,
     )
 

@@ -33,6 +33,11 @@ def named(text: str, marks: Sequence[str]) -> str:
     return _MARK.sub(lambda found: f"\n{marks[ord(found[0]) - _FIRST_MARK]}:", text).strip()
 
 
+def distinct_parts(texts: Iterable[str]) -> list[str]:
+    """What stands between the marks of texts, each different one once."""
+    return list(dict.fromkeys(part.strip() for text in texts for part in _MARK.split(text)[::2] if part.strip()))
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Tokens of one side: the tokenizer's, then begin and end, then the marks.
@@ -47,8 +52,8 @@ class Vocabulary:
 
     @classmethod
     def train(cls, texts: Iterable[str], size: int, marks: Sequence[str] = ()) -> Vocabulary:
-        """With at most so many subwords of these texts."""
-        spaced = [f" {part.strip()}" for text in texts for part in _MARK.split(text)[::2] if part.strip()]
+        """With at most so many subwords of these texts, of which what is said again and again counts once."""
+        spaced = [f" {part}" for part in distinct_parts(texts)]
         return cls(Tokenizer.train(spaced, "subwords", vocabulary_size=max(size, 256)), tuple(marks))
 
     def __len__(self) -> int:
@@ -66,21 +71,18 @@ class Vocabulary:
 
     def encode(self, texts: Sequence[str]) -> list[IntArray]:
         """The tokens of texts, which must be clean; () for an empty one."""
-        pieces = [_MARK.split(text) for text in texts]
-        segments = [part.strip() for parts in pieces for part in parts[::2]]
-        ids = self.tokenizer.encode(_BETWEEN.join(f" {segment}" if segment else "" for segment in segments)).ids
-        encoded = iter(np.split(ids, np.flatnonzero(ids == ord(_BETWEEN))))
-        result = []
-        for parts in pieces:
-            tokens: list[IntArray] = []
-            for place, part in enumerate(parts):
-                if place % 2:
-                    tokens.append(np.array([self.end + 1 + ord(part) - _FIRST_MARK], dtype=np.int32))
-                else:
-                    found = next(encoded)
-                    tokens.append(found[1:] if len(found) and found[0] == ord(_BETWEEN) else found)
-            result.append(np.concatenate(tokens))
-        return result
+        known = distinct_parts(texts)
+        ids = self.tokenizer.encode(_BETWEEN.join(f" {part}" for part in known)).ids
+        cuts = np.split(ids, np.flatnonzero(ids == ord(_BETWEEN)))
+        tokens = {part: cut[1:] if k else cut for k, (part, cut) in enumerate(zip(known, cuts, strict=False))}
+        tokens[""] = np.zeros(0, dtype=np.int32)
+        return [self._joined(_MARK.split(text), tokens) for text in texts]
+
+    def _joined(self, parts: Sequence[str], tokens: dict[str, IntArray]) -> IntArray:
+        """What stands between marks, and at every second place a mark."""
+        marks = [np.array([self.end + 1 + ord(sign) - _FIRST_MARK], dtype=np.int32) for sign in parts[1::2]]
+        between = [tokens[part.strip()] for part in parts[::2]]
+        return np.concatenate([between[0], *(row for pair in zip(marks, between[1:], strict=True) for row in pair)])
 
     def decode(self, ids: ArrayLike) -> str:
         """The text of tokens; begin, end and marks are left out."""
