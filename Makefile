@@ -25,7 +25,7 @@ demo: $(INSTALLED)  ## train a forecaster on Seattle's weather, compare it, draw
 	$(BIN)/longshort demo --overwrite
 
 test: $(INSTALLED)  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 check: $(INSTALLED)  ## style, types, exported names
 	$(BIN)/ruff check .
