@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longshort.data.encoding import read_file
 from longshort.data.midi import PART_FOLDERS, Notes
 from longshort.errors import InputError
 
@@ -66,14 +68,14 @@ def read_rolls(source: str | Path) -> Rolls:
         names.setdefault(part, []).append(name)
     if not parts["training"]:
         raise InputError(f"{path}: there is no roll to learn from in it; name some train0, train1 and so on")
-    notes = (f"{path}: {short:,} rolls of fewer than two frames left out",) if short else ()
+    notes = (f"{path}: rolls of fewer than two frames left out: {short:,}",) if short else ()
     return Rolls({p: tuple(r) for p, r in parts.items()}, {p: tuple(n) for p, n in names.items()}, notes)
 
 
 def _arrays(path: Path) -> Iterator[tuple[str, Any]]:
     if path.suffix.lower() == ".npz":
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as archive:
                 for name in archive.files:
                     yield name, archive[name]
         except ValueError as error:
@@ -96,7 +98,7 @@ def _matlab(path: Path) -> Mapping[str, Any]:
     except ImportError:
         raise InputError(".mat files need the extra music: pip install 'longshort[music]'") from None
     try:
-        content: Mapping[str, Any] = scipy.io.loadmat(path)
+        content: Mapping[str, Any] = scipy.io.loadmat(io.BytesIO(read_file(path)))
     except NotImplementedError:
         raise InputError(f"{path}: it is of MATLAB 7.3; save it with -v7") from None
     except Exception as error:  # whatever a damaged file leads to

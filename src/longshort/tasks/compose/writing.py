@@ -24,7 +24,7 @@ from longshort.tasks.compose.network import FrameNetwork
 from longshort.tasks.compose.pieces import Encoding, Piece, RollEncoding, TokenEncoding
 from longshort.tasks.compose.training import Network
 
-# Tokens a bar at most, so that a network that has learnt nothing comes to an end.
+# After so many tokens a bar ends, so that a network that has learnt nothing comes to an end.
 CROWDED = 200
 # The key of a tune that begins from nothing is that of its first bars.
 KEY_BARS = 2
@@ -75,7 +75,7 @@ class Composing(Settings):
     def sampling(self, tunes: int) -> Sampling:
         """How tokens are drawn, for so many tunes side by side."""
         return Sampling(
-            length=CROWDED * self.bars,
+            length=(CROWDED + 4) * self.bars + 1,
             temperature=self.temperature,
             top_k=self.top_k,
             top_p=self.top_p,
@@ -156,7 +156,9 @@ class Score:
         self.tunes: list[list[int]] = [[] for _ in range(tunes)]
         self.ended = [False] * tunes
         self._count = [0] * tunes
-        self._last = [start[-1]] * tunes
+        self._last = [tokens.begin] * tunes  # what is written begins with a bar, also behind another tune
+        self._crowd = [0] * tunes
+        self._is_bar = torch.tensor([kind == "Bar" for kind in tokens.types])
         self._place, self._long = [-1] * tunes, [0] * tunes
         kinds = sorted(set(tokens.types))
         self._follows = {kind: torch.tensor([t in tokens.followers(kind) for t in tokens.types]) for kind in kinds}
@@ -185,6 +187,7 @@ class Score:
                     self.ended[k] = True
                     continue
                 self._count[k] += 1
+                self._crowd[k] = 0
                 self._place[k] = -1
                 settled = self._count[k] > KEY_BARS and self.tokens.count_notes(np.array(self.tunes[k])) > 0
                 if self._key == "kept" and self._in_key[k] is None and settled:
@@ -193,6 +196,7 @@ class Score:
                 self._long[k] = self.tokens.bar_length(token)
             elif kind == "Position":
                 self._place[k] = int(self.tokens.positions[token])
+            self._crowd[k] += 1
             self.tunes[k].append(token)
             self._last[k] = token
 
@@ -201,6 +205,8 @@ class Score:
         # Time goes on within a bar, and not beyond it; the notes of one place come one after the other.
         ahead = (self._positions > self._place[k]) & (self._positions < self._long[k])
         allowed = allowed & (ahead | (self._positions < 0))
+        if self._crowd[k] >= CROWDED and (allowed & self._is_bar).any():
+            return self._is_bar
         inside = self._in_key[k]
         return allowed if inside is None else allowed & inside
 
