@@ -1,0 +1,77 @@
+"""Without PyTorch: what the runtime says of the runs that `runtime_runs.py` made, beside what the full package said.
+
+`runtime_answers.py FOLDER` prints the largest difference of each run; it is also what `test_runtime.py` calls.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+TEXTS = ["A film to remember, great!", "", "dull dull poor film unseenword", "the film was " * 30]
+SAMPLINGS = (
+    {"seed": 1, "samples": 3, "temperature": 0.8},
+    {"temperature": 0},
+    {"seed": 3, "top_p": 0.9, "stop": "\n"},
+    {"seed": 4, "top_k": 3, "repetition_penalty": 1.2},
+)
+
+
+def compare(folder):
+    """Run -> the largest difference of its numbers."""
+    from longshort.runtime import load
+
+    asked = {"forecast": forecasts, "language": language, "classify": classes}
+    found = {}
+    for run in sorted(path.parent for path in folder.glob("*/manifest.json")):
+        told = asked[run.name.partition("-")[0]](load(run), run)
+        found[run.name] = max(difference(ours, np.load(run / f"{name}.npz")) for name, ours in told.items())
+    return found
+
+
+def forecasts(model, run):
+    told = {"predict": model.predict(levels=(80, 50), quantiles=(0.3,))}
+    if (run / "live.npz").exists():
+        told |= {"live": live(model), "newer": model.predict(run.parent / "newer.csv")}
+    return told
+
+
+def language(model, run):
+    drawn = [model.generate("the", length=40, **how) for how in SAMPLINGS]
+    assert drawn == json.loads((run / "drawn.json").read_text()), f"{run.name} writes other texts"
+    told = {"score": model.score((run.parent / "long.txt").read_text()), "next": model.next("the cat")}
+    return {**told, "predict": model.predict(["the", "a cat"], k=3)}
+
+
+def classes(model, run):
+    if run.name.endswith("texts"):
+        return {"list": model.predict(TEXTS), "table": model.predict(run.parent / "reviews.csv")}
+    return {"list": model.predict([*np.load(run.parent / "values.npz").values()])}
+
+
+def live(model):
+    stream = model.stream("s1")
+    stream.add(3.0, [0.5])
+    stream.add(float("nan"))
+    stream.add(12.0)
+    return stream.forecast()
+
+
+def difference(ours, theirs):
+    """The largest difference of the numbers of two tables, of which all else must be the same."""
+    assert list(ours) == list(theirs), f"columns {list(ours)}, there {list(theirs)}"
+    worst = 0.0
+    for name, values in theirs.items():
+        if values.dtype.kind == "f":
+            worst = max(worst, float(np.abs(ours[name] - values).max()))
+        else:
+            same = ours[name].astype(values.dtype) == values
+            assert same.all(), f"{name} is {ours[name][~same][:3]}, there {values[~same][:3]}"
+    return worst
+
+
+if __name__ == "__main__":
+    results = compare(Path(sys.argv[1]))
+    loaded = sorted({"torch", "pandas", "lightning"} & set(sys.modules))
+    print(json.dumps({"differences": results, "loaded": loaded}))

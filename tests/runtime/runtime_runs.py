@@ -1,0 +1,109 @@
+"""Small runs of every task that the runtime knows, and what the full package says of them: `runtime_runs.py FOLDER`.
+
+The answers are written beside the runs, so that `runtime_answers.py` can compare where there is no PyTorch.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from runtime_answers import SAMPLINGS, TEXTS
+
+from longshort import Classifier, Forecaster, LanguageModel
+from longshort.artifact import to_json
+from longshort.sequence.writer import Writer
+
+
+def make(folder):
+    """Train, in a few steps each, and write runs and answers."""
+    forecasts(folder)
+    language(folder)
+    classes(folder)
+
+
+def forecasts(folder):
+    rng, days = np.random.default_rng(0), np.arange(90)
+    tables = []
+    for k in range(3):
+        y = 10 + k + 3 * np.sin(2 * np.pi * days / 7) + rng.normal(size=len(days))
+        y[5] = np.nan
+        price, kind = rng.normal(size=len(days)), ["a" if k else "b"] * len(days)
+        ds = np.datetime64("2024-01-01") + days
+        tables.append(pl.DataFrame({"id": f"s{k}", "ds": ds, "y": y, "price": price, "kind": kind}))
+    table, newer = pl.concat(tables), tables[1].with_columns(pl.col("ds") + pl.duration(days=10), pl.col("y") + 1)
+    newer.write_csv(folder / "newer.csv")
+    roles = {
+        "forecast-lstm": {"past": ["price"]},
+        "forecast-gru": {"known": ["price"]},
+        "forecast-none": {"past": ["price"]},
+    }
+    for name, columns in roles.items():
+        sizes = {"num_layers": 2 if "lstm" in name else 1, "hidden_size": 8, "steps": 10, "members": 2}
+        model = Forecaster(horizon=4, cell=name.partition("-")[2], test_windows=0, **sizes)
+        told = table
+        if "known" in columns:  # of the last days only the price is known
+            told = table.with_columns(pl.when(pl.col("ds") < pl.date(2024, 3, 26)).then("y").alias("y"))
+        model.fit(told, run=folder / name, static=["kind"], **columns)
+        keep(folder / name, "predict", model.predict(levels=(80, 50), quantiles=(0.3,)))
+        if "known" in columns:
+            continue
+        keep(folder / name, "newer", model.predict(folder / "newer.csv"))
+        (last,) = (s for s in model.fitted.panel if s.id == "s1")
+        ds = model.fitted.panel.frequency.times(last.end + np.arange(3))
+        live = pl.DataFrame({"id": "s1", "ds": ds, "y": [3.0, None, 12.0], "price": [0.5, None, None], "kind": "a"})
+        keep(folder / name, "live", model.predict(live))
+
+
+def language(folder):
+    rng = np.random.default_rng(0)
+    words = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "red", "birds"]
+    text = "\n".join(" ".join(rng.choice(words, 8)) for _ in range(150)) + "\n"
+    (folder / "long.txt").write_text(text)
+    for kind, cell in {"characters": "lstm", "words": "gru", "subwords": "lstm", "bytes": "rnn"}.items():
+        size = {"vocabulary_size": 280} if kind == "subwords" else {}
+        sizes = {"hidden_size": 12, "embedding_size": 8, "num_layers": 2, "steps": 10, "batch_size": 4}
+        run = folder / f"language-{kind}"
+        model = LanguageModel(tokens=kind, cell=cell, **sizes, **size).fit(folder / "long.txt", run=run)
+        # Draws in float32, also where the machine would round to bfloat16.
+        model.fitted.__dict__["writer"] = Writer(model.fitted.network)
+        keep(run, "score", model.score(text))
+        keep(run, "next", model.next("the cat"))
+        keep(run, "predict", model.predict(["the", "a cat"], k=3))
+        drawn = [model.generate("the", length=40, **how) for how in SAMPLINGS]
+        (run / "drawn.json").write_bytes(to_json(drawn))
+
+
+def classes(folder):
+    rng = np.random.default_rng(0)
+    words = {"good": ["fine", "great", "lovely"], "bad": ["dull", "poor", "awful"]}
+    labels = [("good", "bad")[k % 2] for k in range(60)]
+    texts = [" ".join(rng.choice([*words[label], "the", "film"], rng.integers(3, 9))) for label in labels]
+    pl.DataFrame({"text": texts, "label": labels}).write_csv(folder / "reviews.csv")
+    sizes = {"hidden_size": 6, "steps": 10, "batch_size": 8, "test": 0}
+    run = folder / "classify-texts"
+    model = Classifier(members=2, num_layers=2, max_length=40, **sizes).fit(folder / "reviews.csv", run=run)
+    keep(run, "list", model.predict(TEXTS))
+    keep(run, "table", model.predict(folder / "reviews.csv"))
+    steps = rng.integers(3, 12, 40)
+    values = [rng.normal(size=(n, 2)) + k % 2 for k, n in enumerate(steps)]
+    values[0][0, 0] = np.nan
+    columns = np.concatenate(values).T
+    ids = np.repeat([f"q{k}" for k in range(40)], steps)
+    label = np.repeat([("x", "y")[k % 2] for k in range(40)], steps)
+    step = np.concatenate([np.arange(n) for n in steps])
+    table = pl.DataFrame({"id": ids, "step": step, "a": columns[0], "b": columns[1], "label": label})
+    run = folder / "classify-numbers"
+    model = Classifier(cell="gru", members=1, **sizes).fit(table.fill_nan(None), run=run)
+    np.savez(folder / "values.npz", *values)
+    keep(run, "list", model.predict(values))
+
+
+def keep(run, name, table):
+    """Write a table as columns that NumPy alone reads: beside the run's own files, which the manifest names."""
+    columns = {column.name: np.array(column.to_list()) if column.dtype == pl.String else column for column in table}
+    np.savez(run / f"{name}.npz", **columns)
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))
