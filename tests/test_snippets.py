@@ -69,6 +69,17 @@ def write_texts():
     Path("Vowels_TRAIN.ts").write_text(f"@timestamps false\n@classLabel true a b\n@data\n{cases}\n")
 
 
+def write_tunes():
+    pytest.importorskip("miditok")
+    from longshort.data.midi import score_of
+
+    Path("tunes").mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(12):
+        notes = [(0.5 * n, 0.5, 60 + pitch, 0) for n, pitch in enumerate(rng.integers(0, 12, 16))]
+        score_of(np.array(notes, dtype=np.float64), 100.0).dump_midi(f"tunes/{k:02}.mid")
+
+
 def snippets(document):
     return re.findall(r"^```python\n(.*?)^```", document.read_text(), flags=re.MULTILINE | re.DOTALL)
 
@@ -82,6 +93,7 @@ def test_the_snippets_run(document, tmp_path, monkeypatch):
         (longshort.Forecaster, one),
         (longshort.Classifier, one),
         (longshort.LanguageModel, {"window": 16}),
+        (longshort.Composer, {"tunes": 2, "bars": 2, "num_layers": 1}),
         (longshort.Translator, brief),
         (longshort.Summarizer, brief),
         (longshort.Chatbot, brief),
@@ -90,6 +102,7 @@ def test_the_snippets_run(document, tmp_path, monkeypatch):
         monkeypatch.setattr(estimator, "__init__", quick)
     write_sales("sales.csv")
     write_texts()
+    write_tunes()
     names = given()
     for number, snippet in enumerate(snippets(document)):
         if snippet.startswith(">>>"):
