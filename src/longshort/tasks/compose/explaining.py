@@ -54,6 +54,7 @@ def explainable(model: Composer, part: Part, steps: int | None) -> Explainable:
         )
     whole = torch.from_numpy(np.stack([piece[:long], *beside]))
     names = labels(encoding)
+    channels: tuple[str, ...] = ()
     if isinstance(network, LanguageNetwork):
         tokens = network
 
@@ -63,12 +64,14 @@ def explainable(model: Composer, part: Part, steps: int | None) -> Explainable:
 
         with torch.no_grad():
             inputs = network.embed(whole.long())
-        shown, channels = [names[int(token)] for token in piece[:long]], ()
+        shown = [names[int(token)] for token in piece[:long]]
     else:
         frames = network
 
         def answer(x: Tensor) -> Tensor:
-            return frames(x.transpose(0, 1))[0][-1]
+            logits, _ = frames(x.transpose(0, 1))
+            last: Tensor = logits[-1]
+            return last
 
         inputs = whole.float()
         shown = ["+".join(names[k] for k in np.flatnonzero(frame)) or "rest" for frame in piece[:long]]
