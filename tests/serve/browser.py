@@ -1,6 +1,7 @@
 """A headless Chromium that is driven over its own protocol (Chrome DevTools): no driver, no further library."""
 
 import base64
+import contextlib
 import itertools
 import json
 import shutil
@@ -10,6 +11,10 @@ import time
 from websockets.sync.client import connect
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OPTIONS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-extensions", "--no-first-run"),
+    *("--disable-dev-shm-usage", "--remote-debugging-port=0"),
+]
 KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowRight": 39}
 
 
@@ -18,14 +23,14 @@ class Browser:
 
     def __init__(self, profile):
         self._process = subprocess.Popen(
-            [PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-extensions", "--no-first-run"]
-            + ["--disable-dev-shm-usage", "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"],
+            [PROGRAM, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         written = profile / "DevToolsActivePort"
         lines = wait(lambda: written.exists() and len(found := written.read_text().split()) == 2 and found, 60)
-        self._socket = connect(f"ws://127.0.0.1:{lines[0]}{lines[1]}", max_size=2**26)
+        self._open = contextlib.ExitStack()
+        self._socket = self._open.enter_context(connect(f"ws://127.0.0.1:{lines[0]}{lines[1]}", max_size=2**26))
         self._numbers, self._session = itertools.count(1), None
         self.errors = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -35,7 +40,7 @@ class Browser:
 
     def close(self):
         """End the browser."""
-        self._socket.close()
+        self._open.close()
         self._process.terminate()
         self._process.wait(20)
 
@@ -81,7 +86,7 @@ class Browser:
     def write(self, text):
         """Type a text where the focus is."""
         for sign in text:
-            self.call("Input.dispatchKeyEvent", type="char", text=sign)
+            self.call("Input.dispatchKeyEvent", type="char", text="\r" if sign == "\n" else sign)
 
     def look(self, width=1100, height=800, scheme="light"):
         """The size of the window, and light or dark."""

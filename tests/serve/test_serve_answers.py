@@ -95,9 +95,7 @@ def test_a_chatbot(app, ask, runs):
 
 
 def test_what_is_served(app, ask, runs):
-    listed, one, described = ask(
-        app, ("GET", "/runs", {}), ("GET", "/runs/forecast", {}), ("GET", "/openapi.json", {})
-    )
+    listed, one, described = ask(app, ("GET", "/runs", {}), ("GET", "/runs/forecast", {}), ("GET", "/openapi.json", {}))
     assert {run["name"]: run["task"] for run in listed.json()["runs"]} == {name: run.task for name, run in runs.items()}
     assert one.json()["about"]["horizon"] == 3
     operations = [operation for path in described.json()["paths"].values() for operation in path.values()]

@@ -23,21 +23,31 @@ def batches(app, run, kind):
     """How many batches there were, and how many requests in them."""
     told = app.state.house.metrics.exposition().decode()
     labels = f'{{kind="{kind}",run="{run}"}}'
-    return [float(re.search(rf"longshort_batch_size_{what}{re.escape(labels)} (\S+)", told)[1]) for what in "count sum".split()]
+    return [
+        float(re.search(rf"longshort_batch_size_{what}{re.escape(labels)} (\S+)", told)[1]) for what in ("count", "sum")
+    ]
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "read"),
-    [
-        ("/runs/classify/predict", lambda text: {"texts": [text]}, lambda a: list(a["answers"][0]["probabilities"].values())),
-        ("/runs/language/score", lambda text: {"text": text}, lambda a: [t["log_probability"] for t in a["tokens"]]),
-        ("/runs/language/next", lambda text: {"prompt": text, "k": 17}, lambda a: sorted(t["probability"] for t in a["next"])),
-        ("/runs/translate/predict", lambda text: {"texts": [text]}, lambda a: [a["answers"][0]["score"]]),
-        ("/runs/forecast/predict", lambda text: {"series": [{"id": text[:9], "y": [float(len(word)) for word in text.split()]}]},
-         lambda a: a["answers"][0]["median"]),
-    ],
-)  # fmt: skip
-def test_together_as_alone(service, ask, path, body, read):
+def values(text):
+    return {"series": [{"id": text[:9], "y": [float(len(word)) for word in text.split()]}]}
+
+
+# What is asked about a text, and the numbers of the answer.
+CASES = {
+    "/runs/classify/predict": (lambda t: {"texts": [t]}, lambda a: list(a["answers"][0]["probabilities"].values())),
+    "/runs/language/score": (lambda t: {"text": t}, lambda a: [one["log_probability"] for one in a["tokens"]]),
+    "/runs/language/next": (
+        lambda t: {"prompt": t, "k": 17},
+        lambda a: sorted(one["probability"] for one in a["next"]),
+    ),
+    "/runs/translate/predict": (lambda t: {"texts": [t]}, lambda a: [a["answers"][0]["score"]]),
+    "/runs/forecast/predict": (values, lambda a: a["answers"][0]["median"]),
+}
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_together_as_alone(service, ask, path):
+    body, read = CASES[path]
     wanted = [("POST", path, {"json": body(text)}) for text in texts(24)]
     crowd, single = service(), service(batch=1, wait_ms=0)
     together = [read(answer.json()) for answer in ask(crowd, *wanted)]

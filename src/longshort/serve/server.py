@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from longshort.errors import InputError
 from longshort.serve.access import LOOPBACK
@@ -59,17 +59,22 @@ def serve(
     """
     local = host in LOOPBACK
     if not local and not key:
-        raise InputError(
-            f"whoever reaches {host} could ask: give an API key, or leave out --host to serve this machine"
-        )
+        raise InputError(f"whoever reaches {host} could ask: give an --api-key, or leave out --host")
+    if key and not (key.isascii() and key.isprintable()):
+        raise InputError("the API key must be of printable ASCII characters, as it is sent in a header: choose another")
     limits = limits or Limits()
-    opened = _listen(host, port)
-    to_standard_error()
-    runs = load_runs(paths)
-    for run in runs:
-        log("loaded", run=run.name, task=run.task)
+    with _listen(host, port) as opened:
+        to_standard_error()
+        runs = load_runs(paths)
+        for run in runs:
+            log("loaded", run=run.name, task=run.task)
+        _run(create_app(runs, limits, key=key, local=local, origins=origins), limits, opened)
+
+
+def _run(app: FastAPI, limits: Limits, opened: socket.socket) -> None:
+    """Serve until a signal comes, and then finish."""
     config = uvicorn.Config(
-        create_app(runs, limits, key=key, local=local, origins=origins),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -81,7 +86,6 @@ def serve(
         timeout_graceful_shutdown=limits.stop_seconds,
         lifespan="on",
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
     try:  # uvicorn takes both while it serves, and hands them on when it is done
         _Server(config).run(sockets=[opened])

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -32,11 +32,8 @@ class _Session:
     """One that is open."""
 
     def __init__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
         self.began = self.heard = time.monotonic()
-        self.listening = False
+        self.listening: asyncio.Task[Any] | None = None
         self.over: tuple[int, str] | None = None
 
     def is_over(self) -> bool:
@@ -48,7 +45,7 @@ class _Session:
         if self.over is None:
             self.over = code, reason
             if self.listening:
-                self._task.cancel()
+                self.listening.cancel()  # of no effect if a message has just come, which is answered then
 
 
 class Sessions:
@@ -97,15 +94,15 @@ class Sessions:
     ) -> None:
         counted = self._metrics.messages
         while not session.is_over():
-            session.listening = True
+            session.listening = asyncio.ensure_future(socket.receive())
             try:
-                event = await socket.receive()
+                event = await session.listening
             except asyncio.CancelledError:
                 if not session.is_over():
                     raise
                 break
             finally:
-                session.listening = False
+                session.listening = None
             if event["type"] == "websocket.disconnect":
                 return
             session.heard = time.monotonic()

@@ -187,8 +187,9 @@ def _forecast(model: Any, series: list[Series]) -> list[Forecast]:
     # Two callers may have series of the same name, and each has a scale of its own.
     named = [one if one.id in own.naive_error else replace(one, id=f"\0{k}") for k, one in enumerate(series)]
     panel = replace(model.fitted.panel, series=named)
-    store = own.store(panel)
-    found = own.quantiles(store, np.arange(len(panel)), store.lengths)
+    with np.errstate(all="ignore"):  # what comes of numbers at the edge is looked at below
+        store = own.store(panel)
+        found = own.quantiles(store, np.arange(len(panel)), store.lengths)
     if not np.isfinite(found).all():
         raise InputError("the values are too large or too small to forecast from: send them in another unit")
     middle = levels.index(0.5)
