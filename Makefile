@@ -11,7 +11,7 @@ CORE := cmake -S . -DLONGSHORT_TESTS=ON
 NARROW := OFF
 ENGINE_BENCH := build/core/engine_bench
 
-.PHONY: help demo test check format bench bench-engine wheel core-test core-sanitize core-race core-bench clean
+.PHONY: help demo test check format bench bench-engine wheel runtime core-test core-sanitize core-race core-bench clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -54,6 +54,14 @@ wheel: $(INSTALLED)  ## build the wheel, install it alone into a fresh environme
 	.venv-wheel/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
 	cd .venv-wheel && bin/longshort --version && bin/python ../examples/forecast.py
 
+runtime: $(INSTALLED)  ## install that wheel without PyTorch, and compare the runtime there with the full package
+	rm -rf build/runs && mkdir -p build/runs
+	$(BIN)/python tests/runtime/runtime_runs.py build/runs
+	$(PYTHON) -m venv --clear .venv-runtime
+	.venv-runtime/bin/python -m pip install --quiet --no-deps dist/*.whl
+	.venv-runtime/bin/python -m pip install --quiet --constraint constraints.txt numpy safetensors tokenizers polars narwhals
+	cd .venv-runtime && bin/python ../tests/runtime/runtime_answers.py ../build/runs
+
 core-test:  ## the core's tests, from C++ alone
 	$(CORE) -B build/core
 	cmake --build build/core --target engine_test --parallel 2
@@ -77,4 +85,4 @@ core-bench: $(ENGINE_BENCH)  ## the core's speed beside the machine's
 	$(ENGINE_BENCH)
 
 clean:  ## remove what was made
-	rm -rf $(VENV) .venv-wheel dist build runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-wheel .venv-runtime dist build runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -75,3 +75,4 @@ if __name__ == "__main__":
     results = compare(Path(sys.argv[1]))
     loaded = sorted({"torch", "pandas", "lightning"} & set(sys.modules))
     print(json.dumps({"differences": results, "loaded": loaded}))
+    sys.exit(int(max(results.values(), default=1) > 1e-5 or bool(loaded)))

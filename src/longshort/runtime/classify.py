@@ -142,5 +142,5 @@ def _means(table: FloatArray, chosen: NDArray[np.int64], offsets: NDArray[np.int
     full = counts > 0
     if full.any():
         sums[full] = np.add.reduceat(table[chosen], offsets[full], axis=0)
-    means: FloatArray = sums / np.maximum(counts, 1)[:, None].astype(np.float32)
+    means: FloatArray = sums / np.maximum(counts, 1).astype(np.float32)[:, None]
     return means

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,10 +32,10 @@ def log_softmax(x: FloatArray) -> FloatArray:
     return y
 
 
-def softmax(x: FloatArray, axis: int = -1) -> FloatArray:
-    """Shares by exp(x) along an axis."""
+def softmax(x: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+    """Shares by exp(x) along an axis, in the precision of x."""
     p = np.exp(x - x.max(axis, keepdims=True))
-    y: FloatArray = p / p.sum(axis, keepdims=True)
+    y: NDArray[Any] = p / p.sum(axis, keepdims=True)
     return y
 
 
@@ -48,4 +50,5 @@ def _erfc(x: NDArray[np.floating]) -> NDArray[np.float64]:
     z = np.abs(x).astype(np.float64)
     t = 1 / (1 + 0.5 * z)
     y = t * np.exp(-z * z - 1.26551223 + t * np.polyval(_ERFC, t))
-    return np.where(x >= 0, y, 2 - y)
+    result: NDArray[np.float64] = np.where(x >= 0, y, 2 - y)
+    return result

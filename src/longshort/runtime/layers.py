@@ -162,7 +162,8 @@ class _Direction:
         assert w_ih is not None
         assert w_hh is not None
         self.inputs, self.output, self.reverse = w_ih.shape[1], w_hh.shape[1], reverse
-        self.hidden, self.projected = (self.output, 0) if w_hr is None else (w_hr.shape[1], self.output)
+        self.hidden: int = self.output if w_hr is None else w_hr.shape[1]
+        self.projected: int = 0 if w_hr is None else self.output
 
 
 def _whole(array: FloatArray) -> FloatArray:

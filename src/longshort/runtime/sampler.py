@@ -43,7 +43,7 @@ class Sampler:
             penalty = np.float32(sampling.repetition_penalty)
             logits = np.where(self._seen, np.where(logits > 0, logits / penalty, logits * penalty), logits)
         if sampling.temperature == 0:
-            drawn = logits.argmax(-1)
+            drawn: IntArray = logits.argmax(-1)
         else:  # from the likeliest down, so that no temperature makes the logits infinite
             drawn = self._draw(
                 (logits - logits.max(-1, keepdims=True)) / np.float32(max(sampling.temperature, COLDEST))
@@ -66,11 +66,13 @@ class Sampler:
         cumulative = softmax(logits.astype(np.float64)).cumsum(-1)
         passed = cumulative > self._even(len(logits)) * cumulative[:, -1:]
         drawn: IntArray = passed.argmax(-1)
-        return drawn if ids is None else np.take_along_axis(ids, drawn[:, None], -1)[:, 0]
+        if ids is not None:
+            drawn = np.take_along_axis(ids, drawn[:, None], -1)[:, 0]
+        return drawn
 
     def _even(self, count: int) -> NDArray[np.float64]:
         """Even draws from 0 to 1, (count, 1), made of random bits as PyTorch makes them: the last 53 of 64."""
         bits = self._random.randint(2**32, size=(count, 2), dtype=np.uint32).astype(np.uint64)
         whole = (bits[:, :1] << np.uint64(32)) | bits[:, 1:]
-        even: NDArray[np.float64] = (whole & np.uint64(2**53 - 1)) * 2.0**-53
+        even: NDArray[np.float64] = (whole & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
         return even

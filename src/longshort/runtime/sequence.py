@@ -44,7 +44,8 @@ class TokenNetwork:
 
     def embed(self, ids: NDArray[np.integer]) -> FloatArray:
         """What the first layer reads of tokens, (…, E)."""
-        return self._embedding[ids]
+        x: FloatArray = self._embedding[ids]
+        return x
 
     def project(self, x: FloatArray) -> FloatArray:
         """What the softmax reads, of the last layer's output."""
@@ -60,8 +61,7 @@ class TokenNetwork:
     @property
     def softmax(self) -> tuple[FloatArray, FloatArray]:
         """Weights, (V, E), and biases, (V,), of a full softmax."""
-        own = "output" if "output.weight" in self._weights else None
-        if own:
+        if "output.weight" in self._weights:
             return self._weights["output.weight"], self._weights["output.bias"]
         return self._embedding, self._weights["bias"]
 
@@ -96,7 +96,8 @@ class Reader:
         x = self._network.embed(np.array([token]))
         for stream in self._streams:
             x = stream(x)
-        return self._softmax(self._network.project(x))[0]
+        logs: FloatArray = self._softmax(self._network.project(x))[0]
+        return logs
 
 
 class Writer:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from longshort.exportable import Exportable, Part, Value
 from longshort.tasks.classify.network import ClassifyNetwork
+from longshort.tasks.classify.numbers import NumberEncoder
 
 if TYPE_CHECKING:
     from longshort.tasks.classify.estimator import Classifier
@@ -82,7 +83,7 @@ def exportable(model: Classifier) -> Exportable:
         example=example,
     )
     longest = f"Of each example the first {model.config.max_length:,} {'words' if texts else 'steps'} are read."
-    if not texts:
+    if isinstance(fitted.encoder, NumberEncoder):
         how = "Values are (value - mean) / scale by scales.json, 0 where missing; then 1 for each missing one that may."
         return Exportable({"network": part}, (how, longest), {"scales.json": fitted.encoder.to_json()})
     how = "Words, and buckets of their pieces, are found as longshort/tasks/classify/words.py does, by tokenizer.json."

@@ -13,8 +13,9 @@ from torch import Tensor
 from longshort.data import Panel
 from longshort.errors import InputError
 from longshort.explainable import Explainable, first_of, sequences
-from longshort.tasks.forecast.model import ForecastModel, make_store
+from longshort.tasks.forecast.model import ForecastModel
 from longshort.tasks.forecast.network import Batch
+from longshort.tasks.forecast.windows import make_store
 
 if TYPE_CHECKING:
     from longshort.tasks.forecast.estimator import Forecaster
