@@ -80,6 +80,16 @@ def write_tunes():
         score_of(np.array(notes, dtype=np.float64), 100.0).dump_midi(f"tunes/{k:02}.mid")
 
 
+def write_recordings():
+    soundfile = pytest.importorskip("soundfile")
+    rng = np.random.default_rng(0)
+    for k in range(24):
+        soundfile.write(f"{k}.wav", 0.1 * rng.standard_normal(4000), 8000)
+    soundfile.write("new.wav", 0.1 * rng.standard_normal(4000), 8000)
+    words = [("yes", "no")[k % 2] for k in range(24)]
+    pl.DataFrame({"path": [f"{k}.wav" for k in range(24)], "transcript": words}).write_csv("recordings.csv")
+
+
 def snippets(document):
     return re.findall(r"^```python\n(.*?)^```", document.read_text(), flags=re.MULTILINE | re.DOTALL)
 
@@ -93,6 +103,7 @@ def test_the_snippets_run(document, tmp_path, monkeypatch):
         (longshort.Forecaster, one),
         (longshort.Classifier, one),
         (longshort.LanguageModel, {"window": 16}),
+        (longshort.Transcriber, {"batch_size": 8}),
         (longshort.Composer, {"tunes": 2, "bars": 2, "num_layers": 1}),
         (longshort.Translator, brief),
         (longshort.Summarizer, brief),
@@ -102,6 +113,7 @@ def test_the_snippets_run(document, tmp_path, monkeypatch):
         monkeypatch.setattr(estimator, "__init__", quick)
     write_sales("sales.csv")
     write_texts()
+    write_recordings()
     write_tunes()
     names = given()
     for number, snippet in enumerate(snippets(document)):

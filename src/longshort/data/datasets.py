@@ -110,10 +110,11 @@ _SETS = {
         "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
     ),
 }
-# Sets that are not to be had in this form: docs/seq2seq.md says what their lines hold.
+# Sets that are not to be had in this form: docs/seq2seq.md and docs/speech.md say what their lines hold.
 _OWN = tuple(
     f"{name}.{part}.jsonl" for name in ("summarisation/aeslc", "dialogue/sgd") for part in ("train", "dev", "test")
 )
+_OWN += ("speech/fsdd.csv", "speech/an4.csv", "speech/an4-mfcc.npz")
 
 
 def dataset_path(name: str) -> Path:

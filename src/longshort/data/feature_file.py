@@ -29,6 +29,7 @@ class FeatureFile:
         if not self.path.is_file():
             raise InputError(f"{path}: there is no such file; check the path")
         try:
+            zipfile.ZipFile(self.path).close()  # unlike NumPy it closes what it cannot read
             self._arrays = np.load(self.path, allow_pickle=False)
             self.names: Sequence[str] = tuple(self._arrays.files)
         except (ValueError, OSError, AttributeError, zipfile.BadZipFile, EOFError):

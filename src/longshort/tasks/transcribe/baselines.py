@@ -20,6 +20,8 @@ CEPSTRA = 13
 # Recordings to be compared with, at most, and how often a transcript must occur in the mean to be one of a few.
 REFERENCES = 3_000
 REPEATED = 4
+# References that are compared at once.
+GROUP = 300
 
 
 def isolated(texts: Sequence[str]) -> bool:
@@ -51,8 +53,8 @@ class Baselines:
         found = {FREQUENT: [self.frequent] * len(features)}
         if not self.references:
             return found
-        references = Padded.of(self.references)
-        near = [int(references.distances(cepstra(f, plan)).argmin()) for f in features]
+        groups = Padded.groups(self.references)
+        near = [_nearest(groups, cepstra(f, plan)) for f in features]
         return {NEAREST: [self.texts[k] for k in near], **found}
 
 
@@ -63,8 +65,10 @@ def most_frequent(texts: Sequence[str]) -> str:
 
 
 def cepstra(features: FloatArray, plan: Plan) -> FloatArray:
-    """What dynamic time warping compares: of log-mel features their cosine transform; each with deviation 1."""
+    """What dynamic time warping compares: of log-mel features their cosine transform, two frames as one."""
     x = features.astype(np.float64)
+    x = np.concatenate((x, x[-1:])) if len(x) % 2 else x
+    x = x.reshape(-1, 2, x.shape[1]).mean(1)
     if plan.features.rate:
         from scipy.fft import dct
 
@@ -75,24 +79,29 @@ def cepstra(features: FloatArray, plan: Plan) -> FloatArray:
 
 @dataclass(frozen=True)
 class Padded:
-    """R references side by side, so that all are compared at once.
+    """R references of like length side by side, so that all are compared at once.
 
     Attributes:
         frames: (T, R, K), 0 behind their ends.
         lengths: (R,).
+        places: of each among all references, (R,).
     """
 
     frames: FloatArray
     lengths: NDArray[np.int64]
+    places: NDArray[np.int64]
 
     @classmethod
-    def of(cls, references: Sequence[FloatArray]) -> Padded:
-        """Of references (T_i, K)."""
+    def groups(cls, references: Sequence[FloatArray]) -> list[Padded]:
+        """Of references (T_i, K), in groups of like length."""
         lengths = np.array([len(r) for r in references])
-        frames = np.zeros((lengths.max(), len(references), references[0].shape[1]), np.float32)
-        for k, reference in enumerate(references):
-            frames[: len(reference), k] = reference
-        return cls(frames, lengths)
+        found = []
+        for places in np.array_split(np.argsort(lengths, kind="stable"), max(1, len(references) // GROUP)):
+            frames = np.zeros((lengths[places].max(), len(places), references[0].shape[1]), np.float32)
+            for k, place in enumerate(places):
+                frames[: lengths[place], k] = references[place]
+            found.append(cls(frames, lengths[places], places))
+        return found
 
     def distances(self, x: FloatArray) -> NDArray[np.float64]:
         """Dynamic time warping (Sakoe & Chiba 1978, symmetric steps of weight 1) of x (S, K) to each reference, (R,).
@@ -114,3 +123,9 @@ class Padded:
         ends = row[self.lengths - 1, np.arange(count)]
         found: NDArray[np.float64] = ends / (len(x) + self.lengths)
         return found
+
+
+def _nearest(groups: Sequence[Padded], x: FloatArray) -> int:
+    """The place of the reference that is nearest to x (S, K)."""
+    found = [(float(d.min()), int(g.places[d.argmin()])) for g in groups for d in [g.distances(x)]]
+    return min(found)[1]

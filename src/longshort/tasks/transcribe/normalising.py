@@ -1,4 +1,8 @@
-"""Features brought to mean 0 and deviation 1: over a recording, all recordings of a speaker, or what came so far."""
+"""Features brought to mean 0 and deviation 1: over a recording, all recordings of a speaker, or what came so far.
+
+Each of them begins from the training's own mean, which counts as a second of sound: a single short word says more about
+itself than about the room and the microphone.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 Statistics = NDArray[np.float64]
 
-# How many frames of the running mean the training's own mean stands for: one second.
+# So many frames the training's own mean stands for: one second.
 PRIOR = 100
 # Deviations are taken to be at least this, so that a silent channel stays silent.
 LEAST = 1e-2
@@ -25,19 +29,6 @@ def mean_and_deviation(features: Sequence[FloatArray]) -> tuple[Statistics, Stat
     mean = sum(f.sum(0, dtype=np.float64) for f in features) / count
     square = sum(((f - mean) ** 2).sum(0) for f in features) / count
     return np.asarray(mean), np.asarray(np.sqrt(square))
-
-
-def by_group(features: Sequence[FloatArray], groups: Sequence[str]) -> list[FloatArray]:
-    """Each recording normalised by the mean and the deviation of all of its group."""
-    found: list[FloatArray] = [np.zeros((0, 0), np.float32)] * len(features)
-    places: dict[str, list[int]] = {}
-    for k, group in enumerate(groups):
-        places.setdefault(group, []).append(k)
-    for members in places.values():
-        mean, deviation = mean_and_deviation([features[k] for k in members])
-        for k in members:
-            found[k] = ((features[k] - mean) / np.maximum(deviation, LEAST)).astype(np.float32)
-    return found
 
 
 @dataclass(frozen=True)
@@ -87,9 +78,26 @@ class Running:
         return found
 
 
+def by_group(features: Sequence[FloatArray], groups: Sequence[str], prior: Prior) -> list[FloatArray]:
+    """Each recording normalised by the mean and the deviation of all of its group and of the prior."""
+    sums: dict[str, Statistics] = {}
+    counts: dict[str, int] = {}
+    for group, x in zip(groups, features, strict=True):
+        begun = sums.get(group, np.concatenate((prior.mean, prior.square)) * PRIOR)
+        wide = x.astype(np.float64)
+        sums[group] = begun + np.concatenate((wide.sum(0), (wide * wide).sum(0)))
+        counts[group] = counts.get(group, PRIOR) + len(x)
+    found = []
+    for group, x in zip(groups, features, strict=True):
+        mean, square = np.split(sums[group] / counts[group], 2)
+        deviation = np.sqrt(np.maximum(square - mean**2, LEAST**2))
+        found.append(((x - mean) / deviation).astype(np.float32))
+    return found
+
+
 def normalised(kind: str, features: Sequence[FloatArray], speakers: Sequence[str], prior: Prior) -> list[FloatArray]:
     """Recordings normalised in one of `KINDS`; without speakers each is one of its own."""
     if kind == "running":
         return [Running(prior)(f) for f in features]
     groups = speakers if kind == "speaker" and speakers else [str(k) for k in range(len(features))]
-    return by_group(features, groups)
+    return by_group(features, groups, prior)

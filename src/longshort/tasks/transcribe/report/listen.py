@@ -128,12 +128,12 @@ def _line(x: Any, y: Any, name: str, line: Spec) -> Spec:
 
 
 def _words(transcript: Transcript) -> Spec:
-    """The words above the spectrogram, and where they are."""
+    """The words below the spectrogram, and where they are."""
     shapes, notes = [], []
     for word in transcript.words:
         common = {"type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "line": {"width": 0}}
         shapes.append({**common, "x0": word.start, "x1": word.end, "fillcolor": "var(--ours)", "opacity": 0.08})
         middle = (word.start + word.end) / 2
         text = plain(visible(word.text))
-        notes.append({"x": middle, "y": 1.0, "yref": "paper", "yanchor": "bottom", "text": text, "showarrow": False})
+        notes.append({"x": middle, "y": 0.46, "yref": "paper", "yanchor": "middle", "text": text, "showarrow": False})
     return {"shapes": shapes, "annotations": notes}
