@@ -101,6 +101,9 @@ def generation(runs: Path, seeds: Sequence[int]) -> dict[str, Any]:
                 token = torch.multinomial(logits.softmax(-1), 1).squeeze(1)
                 model.fitted.tokenizer.label(int(token))
 
+    def ours(length: int) -> None:
+        model.generate(length=length)
+
     plain = Writer(network)
 
     def in_float32(length: int) -> None:
@@ -108,7 +111,7 @@ def generation(runs: Path, seeds: Sequence[int]) -> dict[str, Any]:
             model.fitted.tokenizer.label(token)
 
     contenders: dict[str, Callable[[int], None]] = {
-        "LSTM": lambda length: model.generate(length=length),
+        "LSTM": ours,
         "LSTM, float32": in_float32,
         "a loop over torch.nn.LSTMCell": loop,
     }

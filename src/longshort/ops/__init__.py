@@ -165,8 +165,8 @@ def readout(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
     bfloat16 it may round its two sides.
     """
     fast = core.readout(weight, bias) if _backend(None) is core else None
-    kept = [None if part is None else part.detach().clone() for part in (weight, bias)]
-    return fast or (lambda x: torch.nn.functional.linear(x.to(weight.dtype), *kept))
+    own, shift = weight.detach().clone(), None if bias is None else bias.detach().clone()
+    return fast or (lambda x: torch.nn.functional.linear(x.to(own.dtype), own, shift))
 
 
 def trace(

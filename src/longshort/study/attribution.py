@@ -119,17 +119,17 @@ def attribute(subject: Explainable) -> Attribution:
         return answers[:, chosen] - others.logsumexp(-1)
 
     with torch.no_grad():
-        ends = [float(score(inputs)[0]) for inputs in (x, baseline)]
+        answer, foot = (float(score(inputs)[0]) for inputs in (x, baseline))
     outcome = "mean" if chosen is None else subject.outcomes[chosen]
     batch = max(1, AT_ONCE // x.shape[1])
     for points in POINTS:
         parts = method(score).attribute(x, baseline, n_steps=points, internal_batch_size=batch)
         values = parts[0].detach().double().numpy()
-        found = Attribution(outcome, values, *ends, points, Deletion(*[np.zeros(1)] * 4))
+        found = Attribution(outcome, values, answer, foot, points, Deletion(*[np.zeros(1)] * 4))
         if found.gap <= GAP:
             break
     deletion = _delete(score, x[0], baseline[0], found.steps, batch)
-    return Attribution(outcome, values, *ends, points, deletion)
+    return Attribution(outcome, values, answer, foot, points, deletion)
 
 
 def _delete(score: Any, x: Tensor, baseline: Tensor, steps: FloatArray, batch: int) -> Deletion:

@@ -95,11 +95,11 @@ def horizon(answer: Answer, inputs: Tensor, distance: Callable[[Tensor, Tensor],
         if not len(below) or steps - below[-1] <= 1:
             break
         measure(int(steps + below[-1]) // 2)
-    kept, table = _table(moved)
+    rungs, table = _table(moved)
     rng = np.random.default_rng(0)
-    drawn = [_reach(kept, _rms(table[:, rng.integers(0, len(inputs), len(inputs))])) for _ in range(RESAMPLES)]
+    drawn = [_reach(rungs, _rms(table[:, rng.integers(0, len(inputs), len(inputs))])) for _ in range(RESAMPLES)]
     low, high = np.quantile(drawn, [0.05, 0.95], method="nearest").astype(int)
-    return Horizon(kept, _rms(table), steps, int(low), int(high), length)
+    return Horizon(rungs, _rms(table), steps, int(low), int(high), length)
 
 
 def horizons_alone(subject: Explainable) -> dict[str, Horizon]:

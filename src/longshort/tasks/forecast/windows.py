@@ -186,9 +186,11 @@ class WindowStore:
 
     def _calendar(self, series: IntArray, steps: IntArray) -> NDArray[np.float32]:
         positions = self._flat.start[series][:, None] + steps
+        features: NDArray[np.float32]
         if self._table is not None:
-            return self._table[positions - self._first]
-        features: NDArray[np.float32] = self._features(positions.ravel()).reshape(*positions.shape, -1)
+            features = self._table[positions - self._first]
+        else:
+            features = self._features(positions.ravel()).reshape(*positions.shape, -1)
         return features
 
     def _features(self, positions: IntArray) -> NDArray[np.float32]:
