@@ -21,7 +21,9 @@ from longshort.serve.runs import Run
 
 # So long a text that is written may keep the engine from other work, in seconds.
 TURN = 0.02
-EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
+# The form of each event, as tools for OpenAPI take it.
+EVENT = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}, "required": ["data"]}
+EVENTS = {"text/event-stream": {"schema": EVENT}}
 
 
 class TextToScore(Body):
