@@ -1,7 +1,9 @@
 """Write down what is said, live: three "words" that are tones, so that nothing has to be fetched."""
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -13,7 +15,7 @@ TONES = {"ding": 350, "dong": 900, "deng": 2200}
 rng = np.random.default_rng(0)
 
 
-def said(words):
+def said(words: Iterable[str]) -> Any:
     parts = []
     for word in words:
         time = np.arange(int(RATE * rng.uniform(0.2, 0.3))) / RATE

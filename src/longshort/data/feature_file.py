@@ -59,7 +59,7 @@ class FeatureFile:
                 f"{self.path}: the array {name!r} has shape {array.shape} of {array.dtype}; give numbers, "
                 "(frames, channels)"
             )
-        array = array.astype(np.float32)
-        if not np.isfinite(array).all():
+        found: FloatArray = array.astype(np.float32)
+        if not np.isfinite(found).all():
             raise InputError(f"{self.path}: the array {name!r} holds values that are not finite; replace them")
-        return array
+        return found

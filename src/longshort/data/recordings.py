@@ -159,14 +159,14 @@ def _from_table(source: Any, columns: Columns, features: FeatureFile | None, nee
     frame = table.frame
     found: dict[str, str | None] = {}
     roles = (("path", PATH_NAMES), ("transcript", TRANSCRIPT_NAMES), ("speaker", SPEAKER_NAMES), ("split", SPLIT_NAMES))
-    for role, names in roles:
+    for role, known in roles:
         told = getattr(columns, role)
         if told is not None and told not in frame.columns:
             raise InputError(
                 f"{table.name}: there is no column {told!r} for {role}=; the columns are {list_names(frame.columns)}"
             )
         free = [name for name in frame.columns if name not in found.values()]
-        found[role] = told if told is not None else next(iter(columns_called(free, names)), None)
+        found[role] = told if told is not None else next(iter(columns_called(free, known)), None)
     for role in ("path", "transcript") if need else ("path",):
         if found[role] is None:
             raise InputError(
@@ -177,9 +177,8 @@ def _from_table(source: Any, columns: Columns, features: FeatureFile | None, nee
     transcripts: tuple[str | None, ...] = (None,) * len(names)
     if found["transcript"]:
         values = frame[found["transcript"]].to_list()
-        transcripts = tuple(
-            "" if need and value is None else value if value is None else str(value) for value in values
-        )
+        nothing = "" if need else None
+        transcripts = tuple(nothing if value is None else str(value) for value in values)
     speakers = tuple(_texts(table, found["speaker"], "speaker")) if found["speaker"] else ()
     paths: tuple[Path, ...] = ()
     if features is None:

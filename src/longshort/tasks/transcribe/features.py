@@ -34,7 +34,8 @@ def mel_filters(rate: int, size: int, mels: int, lowest: float = LOWEST) -> NDAr
         mels: how many.
         lowest: where the first one begins, in Hz; the last one ends at half the rate.
     """
-    edges = np.linspace(*mel(np.array([lowest, rate / 2])), mels + 2)
+    low, high = mel(np.array([lowest, rate / 2])).tolist()
+    edges = np.linspace(low, high, mels + 2)
     bins = mel(np.arange(size // 2 + 1) * rate / size)
     up = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     down = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
@@ -77,7 +78,8 @@ class LogMel:
     def _frames(self, sound: Tensor) -> Tensor:
         spectrum = torch.fft.rfft(sound.unfold(0, self.window, self.hop) * self._taper, n=self.size)
         energy = spectrum.real.square() + spectrum.imag.square()
-        return (energy @ self._filters).clamp_min(FLOOR).log()
+        found: Tensor = (energy @ self._filters).clamp_min(FLOOR).log()
+        return found
 
 
 class FeatureStream:

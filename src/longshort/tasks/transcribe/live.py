@@ -27,7 +27,7 @@ class Steps:
     def __init__(self, network: TranscribeNetwork) -> None:
         self._network, dims = network, network.dims
         self._stride, self._kernel = dims.stride, kernel_of(dims.stride)
-        self._streams = [layer.stream() for layer in network.layers]
+        self._streams: list[Any] = [layer.stream() for layer in network.recurrent]
         self._kept = torch.zeros(EDGE, 1, dims.inputs)
         self._units = dims.units
 

@@ -92,6 +92,12 @@ class TranscribeNetwork(nn.Module):
             x = locked_dropout(x, self.dropout.hidden, self.training)
         return self.emit(x)
 
+    @property
+    def recurrent(self) -> list[Any]:
+        """The recurrent layers, of `longshort.nn`."""
+        return list(self.layers)
+
     def emit(self, x: Tensor) -> Tensor:
         """Log-probabilities from the last layer's output, float32."""
-        return self.output(x).float().log_softmax(-1)
+        found: Tensor = self.output(x).float().log_softmax(-1)
+        return found

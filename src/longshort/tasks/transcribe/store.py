@@ -16,7 +16,7 @@ RECORDINGS, FEATURES, TOKENIZER = "recordings.parquet", "features.safetensors", 
 def write_parts(run: RunDirectory, parts: dict[str, Utterances]) -> None:
     """Write `part`, `name`, `path`, `text` and `speaker` of recordings, and their features in the same order."""
     rows = [(part, k, u) for part, u in parts.items() for k in range(len(u))]
-    table = {
+    table: dict[str, list[str | None]] = {
         "part": [part for part, _, _ in rows],
         "name": [u.names[k] for _, k, u in rows],
         "path": [str(u.paths[k].resolve()) if u.paths else None for _, k, u in rows],

@@ -54,8 +54,9 @@ class Units:
 
     def encode(self, text: str) -> IntArray:
         """The units of a text, (L,); what is not among them is left out."""
-        ids = self.tokenizer.encode(text).ids.astype(np.int64) + self._shift
-        return ids[ids != BLANK]
+        ids: IntArray = self.tokenizer.encode(text).ids.astype(np.int64) + self._shift
+        kept: IntArray = ids[ids != BLANK]
+        return kept
 
     def knows(self, text: str) -> bool:
         """Whether nothing of a text is left out."""
