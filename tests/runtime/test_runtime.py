@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshort import nn
+from longshort.artifact import RunDirectory
 from longshort.errors import InputError
 from longshort.runtime import functions, load
 from longshort.runtime.layers import Readout, Recurrent
@@ -159,6 +160,18 @@ def test_every_softmax(cutoffs, tied):
     np.testing.assert_allclose(np.stack([reader(int(token)) for token in ids[:, 0]]), wanted[:, 0], atol=1e-5)
 
 
+def test_weights_are_those_of_the_file(runs):
+    for folder in (runs / "forecast-lstm", runs / "language-subwords"):
+        run = RunDirectory.open(folder)
+        ours, theirs = Weights.of(run), run.read_tensors("model.safetensors")
+        assert set(ours) == set(theirs)
+        for name, value in theirs.items():
+            np.testing.assert_array_equal(ours[name], value)
+            assert ours[name].shape == value.shape
+            module, dot, last = name.rpartition(".")
+            assert not dot or np.shares_memory(ours.under(module)[last], ours[name])  # nothing is copied
+
+
 # -- runs --------------------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +188,7 @@ def test_the_same_answers_without_pytorch(runs):
 def test_tables_need_polars_and_nothing_else_does(runs):
     script = f"""
 import json, numpy as np
+from longshort.artifact import RunDirectory
 from longshort.errors import InputError
 from longshort.runtime import load
 load({str(runs / "forecast-lstm")!r}).predict()
@@ -216,8 +230,6 @@ def test_what_cannot_be_loaded_is_said_in_a_line(runs, tmp_path):
 
 
 def test_a_task_that_the_runtime_does_not_know(tmp_path):
-    from longshort.artifact import RunDirectory
-
     run = RunDirectory.create(tmp_path / "run", config={"task": "juggle"}, resume=False, overwrite=False)
     run.finish()
     with pytest.raises(InputError, match="task 'juggle', the runtime knows forecast"):

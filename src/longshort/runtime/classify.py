@@ -39,7 +39,7 @@ class Classifier:
     def restore(cls, run: RunDirectory, settings: dict[str, Any]) -> Classifier:
         """From a run of the task "classify"."""
         config, model = ClassifyConfig.from_dict(settings), run.read_json("model.json")
-        weights = Weights(run.read_tensors("model.safetensors"))
+        weights = Weights.of(run)
         members = range(model["plan"]["members"])
         networks = [Network(config.cell, config.pools, weights.under(str(k))) for k in members]
         return cls(networks, read_encoder(run, config.character_buckets, config.max_length), model)

@@ -49,7 +49,7 @@ class Forecaster:
     def restore(cls, run: RunDirectory, settings: dict[str, Any]) -> Forecaster:
         """From a run of the task "forecast"."""
         config, model = ForecastConfig.from_dict(settings), run.read_json("model.json")
-        weights = Weights(run.read_tensors("model.safetensors"))
+        weights = Weights.of(run)
         return cls(
             config=config,
             plan=Plan.from_dict(model["plan"]),

@@ -35,7 +35,7 @@ class LanguageModel:
     @classmethod
     def restore(cls, run: RunDirectory, settings: dict[str, Any]) -> LanguageModel:
         """From a run of the task "language"."""
-        network = TokenNetwork(settings["cell"], Weights(run.read_tensors("model.safetensors")))
+        network = TokenNetwork(settings["cell"], Weights.of(run))
         tokenizer = Tokenizer.from_json(run.read_json("tokenizer.json"))
         return cls(network, Prompts(tokenizer, run.read_rows("text.safetensors", "training", 1).astype(np.int32)))
 
