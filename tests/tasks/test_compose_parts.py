@@ -15,7 +15,7 @@ from longshort.errors import InputError
 from longshort.sequence.network import Dropout
 from longshort.tasks.compose import Composing, Composition
 from longshort.tasks.compose.config import ComposeConfig, make_plan
-from longshort.tasks.compose.keys import Key
+from longshort.tasks.compose.keys import Key, find_key
 from longshort.tasks.compose.markov import KeyChain, TokenChain, pasts
 from longshort.tasks.compose.network import FrameNetwork
 from longshort.tasks.compose.pieces import RollEncoding, TokenEncoding
@@ -186,8 +186,6 @@ def test_tunes_have_their_bars_their_key_and_notes_in_time(bars, tokens, tunes):
 def test_a_tune_goes_on_in_its_key(tokens, tunes):
     ours, _ = network(tokens, tunes)
     before = tokens.transposed(tunes[0], 1)
-    from longshort.tasks.compose.keys import find_key
-
     (tune,) = compose(ours, tokens, Composing(bars=3, key="kept", seed=2), NONE, before)
     inside = find_key(tokens.notes(before)).holds
     assert inside[tokens.notes(tune)[:, 2].astype(int) % 12].all()
@@ -288,3 +286,26 @@ def test_a_frame_network_keeps_its_state():
         first, state = net(x[:7])
         rest, _ = net(x[7:], state)
     torch.testing.assert_close(torch.cat([first, rest]), whole)
+
+
+def test_windows_of_the_scoring_carry_the_state_on(tokens, tunes, monkeypatch):
+    ours, _ = network(tokens, tunes)
+    whole = step_nats(ours, tokens, tunes[0])
+    monkeypatch.setattr("longshort.tasks.compose.scoring.WINDOW", 7)
+    np.testing.assert_allclose(step_nats(ours, tokens, tunes[0]), whole, rtol=1e-5)
+
+
+def test_a_new_tune_keeps_the_key_of_its_first_two_bars(tokens, tunes):
+    ours, _ = network(tokens, tunes)
+    for tune in compose(ours, tokens, Composing(bars=5, key="kept", seed=3), NONE, tunes=3):
+        bars = np.flatnonzero(np.array([tokens.tokens.types[i] == "Bar" for i in tune]))
+        first, rest = tune[: bars[2]], tune[bars[2] :]
+        pitches = tokens.tokens.pitches[rest]
+        assert find_key(tokens.notes(first)).holds[pitches[pitches >= 0] % 12].all()
+        free = tokens.tokens.pitches[first]
+        assert len({int(pitch) % 12 for pitch in free[free >= 0]}) > 9  # it was not kept before it was known
+    pieces = rolls(5)
+    model, _ = network(ROLLS, pieces)
+    for roll in compose(model, ROLLS, Composing(bars=5, key="kept", seed=3), pieces[0][:1], tunes=3):
+        notes = ROLLS.notes(roll[16:])[:, 2].astype(int)  # behind eight quarter notes
+        assert find_key(ROLLS.notes(roll[:16])).holds[notes % 12].all()
