@@ -56,6 +56,9 @@ def test_the_likeliest_path():
         for part in np.split(rows, cuts):
             search.push(part)
         assert search.best() == (1, 1, 2, 3)
+        first, last = search.spans(rows, search.best())
+        assert (first.tolist(), last.tolist()) == ([1, 4, 5, 9], [2, 4, 6, 9])
+        assert [x.tolist() for x in align(rows, search.best())] == [first.tolist(), last.tolist()]
 
 
 @pytest.mark.parametrize("seed", range(8))

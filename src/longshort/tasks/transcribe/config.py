@@ -29,7 +29,7 @@ MELS = {8_000: 40, 16_000: 64}
 SUBWORDS = 300
 # Strides to choose among: the largest at which nearly all transcripts have so many times the steps that they need.
 STRIDES = (4, 3, 2, 1)
-ROOM, NEARLY_ALL = 1.5, 0.02
+ROOM, NEARLY_ALL = 3.0, 0.02
 # Frames of nothing before and after each recording.
 EDGE = 10
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from longshort.tasks.transcribe.config import EDGE, Plan
-from longshort.tasks.transcribe.search import Search, align
+from longshort.tasks.transcribe.search import Search
 from longshort.tasks.transcribe.transcript import Transcript, Word
 from longshort.tasks.transcribe.units import BLANK, Units
 
 FloatArray = NDArray[np.float32]
 
 # After so many seconds of nothing the search settles on what it has; and after so many in any case.
-PAUSE, LONGEST = 1.0, 30.0
+PAUSE, LONGEST = 0.5, 10.0
+# Probabilities below this are as good as none.
+LEAST = 1e-12
 
 
 class Event(NamedTuple):
@@ -40,7 +43,8 @@ class Recognition:
         self._search, self._units, self._plan = search, units, plan
         self._pieces = units.pieces
         self._pause, self._longest = (round(seconds / plan.step) for seconds in (PAUSE, LONGEST))
-        self._events: list[Event] = []
+        self._words: list[Word] = []  # those that are settled
+        self._events: list[Event] = []  # of a word that may go on, settled too
         self._logs: list[FloatArray] = []
         self._begin = 0  # step at which the stretch that is not settled begins
         self._blank = 0.0  # sum of the blank's log-probabilities
@@ -67,7 +71,9 @@ class Recognition:
             self._blank += float(logs[:, BLANK].sum())
 
     def _settle(self) -> None:
-        self._events += self._open(final=False)
+        *whole, last = self._groups(self._events + self._open(final=False))
+        self._words += [self._word(group, math.inf) for group in whole if group]
+        self._events = last
         self._search.commit()
         self._logs, self._begin, self._quiet = [], self._steps, 0
 
@@ -77,7 +83,7 @@ class Recognition:
         if not units:
             return []
         logs = np.concatenate(self._logs)
-        first, last = align(logs, units)
+        first, last = self._search.spans(logs, units)
         spans = zip(units, first.tolist(), last.tolist(), strict=True)
         return [
             Event(u, a + self._begin, b + self._begin, float(np.exp(logs[a : b + 1, u].max()))) for u, a, b in spans
@@ -91,15 +97,15 @@ class Recognition:
             final: whether nothing more will come.
             took: seconds of computing.
         """
-        events = self._events + self._open(final)
-        words = self._words(events, seconds)
+        groups = self._groups(self._events + self._open(final))
+        words = (*self._words, *(self._word(group, seconds) for group in groups if group))
+        confidence = math.exp(self._blank / max(1, self._steps))
         if words:
-            confidence = float(np.exp(np.mean([np.log(max(word.confidence, 1e-12)) for word in words])))
-        else:
-            confidence = float(np.exp(self._blank / max(1, self._steps)))
-        return Transcript(self._units.decode([event.unit for event in events]), tuple(words), confidence, seconds, took)
+            confidence = math.exp(sum(math.log(max(word.confidence, LEAST)) for word in words) / len(words))
+        return Transcript(" ".join(word.text for word in words), words, confidence, seconds, took)
 
-    def _words(self, events: list[Event], seconds: float) -> list[Word]:
+    def _groups(self, events: list[Event]) -> list[list[Event]]:
+        """The units of each word, the last of which may go on; empty where there is more space than words need."""
         groups: list[list[Event]] = [[]]
         for event in events:
             piece = self._pieces[event.unit]
@@ -107,14 +113,14 @@ class Recognition:
                 groups.append([])
             if piece.strip():
                 groups[-1].append(event)
-        words = []
-        for group in groups:
-            if group:
-                text = self._units.decode([event.unit for event in group])
-                log = np.mean([np.log(max(event.probability, 1e-12)) for event in group])
-                start, end = (float(np.clip(t, 0, seconds)) for t in self._span(group[0].first, group[-1].last))
-                words.append(Word(text, start, end, float(np.exp(log))))
-        return words
+        return groups
+
+    def _word(self, group: list[Event], seconds: float) -> Word:
+        """The word of some units, which ends before the sound does."""
+        text = self._units.decode([event.unit for event in group])
+        log = sum(math.log(max(event.probability, LEAST)) for event in group) / len(group)
+        start, end = (min(max(t, 0.0), seconds) for t in self._span(group[0].first, group[-1].last))
+        return Word(text, start, end, math.exp(log))
 
     def _span(self, first: int, last: int) -> tuple[float, float]:
         """Seconds of the frames in the middle of the steps; before the first one lie `EDGE` frames of nothing."""

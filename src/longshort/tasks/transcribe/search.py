@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from longshort.tasks.transcribe.units import BLANK
+from longshort.tasks.transcribe.units import BLANK, IntArray
 
 FloatArray = NDArray[np.float32]
 
@@ -40,6 +40,9 @@ class Search(Protocol):
     def best(self, final: bool = False) -> tuple[int, ...]:
         """The best units since the last commit."""
 
+    def spans(self, logs: FloatArray, units: Sequence[int]) -> tuple[IntArray, IntArray]:
+        """First and last step of each of the best units, (L,) each, in all steps since the last commit."""
+
     def commit(self) -> None:
         """Settle on what is best, and go on from there."""
 
@@ -48,23 +51,34 @@ class Greedy:
     """The likeliest unit of each step; repetitions are one, blanks are none."""
 
     def __init__(self) -> None:
-        self._units: list[int] = []
         self._last = BLANK
+        self.commit()
 
     def push(self, logs: FloatArray) -> None:
         """The next steps, (S, V)."""
         for unit in logs.argmax(1).tolist():
             if unit not in (BLANK, self._last):
                 self._units.append(unit)
+                self._spans.append((self._steps, self._steps))
+            elif unit != BLANK and self._spans:
+                self._spans[-1] = (self._spans[-1][0], self._steps)
             self._last = unit
+            self._steps += 1
 
     def best(self, final: bool = False) -> tuple[int, ...]:
         """The units since the last commit."""
         return tuple(self._units)
 
+    def spans(self, logs: FloatArray, units: Sequence[int]) -> tuple[IntArray, IntArray]:
+        """Those of the likeliest path."""
+        first, last = np.array(self._spans, dtype=np.int64).reshape(-1, 2).T
+        return first, last
+
     def commit(self) -> None:
         """Begin anew."""
-        self._units = []
+        self._units: list[int] = []
+        self._spans: list[tuple[int, int]] = []
+        self._steps = 0
 
 
 class _Node:
@@ -148,6 +162,10 @@ class PrefixBeam:
             scores[node] = (end is not None, _add(*both) + node.extra + (end or 0.0))
         return max(scores, key=lambda node: scores[node])
 
+    def spans(self, logs: FloatArray, units: Sequence[int]) -> tuple[IntArray, IntArray]:
+        """Those of the likeliest path that writes the units."""
+        return align(logs, units)
+
     def commit(self) -> None:
         """Keep the best text alone."""
         best = self._best(final=False)
@@ -161,7 +179,7 @@ def _add(a: float, b: float) -> float:
     return a if b == NEVER else a + math.log1p(math.exp(b - a))
 
 
-def align(logs: FloatArray, units: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def align(logs: FloatArray, units: Sequence[int]) -> tuple[IntArray, IntArray]:
     """First and last step of every unit on the likeliest path that writes them (Viterbi), (L,) each.
 
     Args:
