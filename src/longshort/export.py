@@ -136,6 +136,7 @@ def _difference(part: Part, path: Path) -> float:
 
 def _largest(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> float:
     """The largest difference, over the size of what is larger than 1."""
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
     with np.errstate(invalid="ignore"):
         gap = np.where(ours == theirs, 0.0, np.abs(ours - theirs) / np.maximum(1.0, np.abs(ours)))
     return float(gap.max(initial=0.0))

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 from runtime_answers import TEXTS
 
 from longshort.errors import InputError, LongshortError
@@ -83,7 +84,6 @@ def test_a_forecaster(runs, tmp_path):
 
 def test_a_network_that_is_not_the_same_is_not_left_behind(runs, tmp_path):
     """An answer that changes with every call: no file can give it."""
-    import torch
 
     class Counting(torch.nn.Module):
         calls = 0
@@ -110,3 +110,39 @@ def test_a_task_without_an_export_says_so():
 
     with pytest.raises(InputError, match="'juggle' cannot be exported yet"):
         Estimator.exportable(Juggler())
+
+
+def test_a_translator_step_by_step(tmp_path):
+    """With all that a decoder can carry on: input feeding, copying, coverage."""
+    from longshort import Translator
+
+    words = {"the": "la", "cat": "kato", "dog": "hundo", "sees": "vidas", "a": "unu", "red": "ruga"}
+    rng = np.random.default_rng(0)
+    rows = [" ".join(rng.choice(list(words), rng.integers(2, 7))) for _ in range(60)]
+    pairs = [(row, " ".join(words[word] for word in row.split())) for row in rows]
+    kind = {"attention": "additive", "input_feeding": True, "copy": True, "coverage": True, "shared": True}
+    sizes = {"hidden_size": 8, "embedding_size": 8, "vocabulary_size": 280, "max_target": 8, "batch_tokens": 200}
+    model = Translator(steps=5, test=0, **kind, **sizes).fit(pairs)
+    exported = export_onnx(model, tmp_path / "out")
+    assert max(exported.differences.values()) < 1e-5
+    parts = [onnxruntime.InferenceSession(tmp_path / "out" / f"{name}.onnx") for name in ("encoder", "decoder")]
+    fitted = model.fitted
+    for source, target in pairs[:3]:
+        ids = fitted.sources.encode([source])[0].astype(np.int64)
+        names = [value.name for value in parts[0].get_outputs()]
+        memory = parts[0].run(None, {"sources": ids[:, None], "lengths": np.array([len(ids)])})
+        given = dict(zip(names, memory, strict=True)) | {"sources": ids[:, None], "fed": np.zeros((1, 8), np.float32)}
+        given["coverage"] = np.zeros((1, len(ids)), np.float32)
+        written = np.append(fitted.targets.begin, fitted.targets.encode([target])[0]).astype(np.int64)
+        found = []
+        for token in written:
+            logs, *after = parts[1].run(None, given | {"tokens": np.array([token])})
+            for value, changed in zip(parts[1].get_outputs()[1:], after, strict=True):
+                given[value.name.removesuffix("_n")] = changed
+            found.append(logs)
+        with torch.no_grad():  # all steps at once, as in training
+            read = fitted.network.encode(torch.from_numpy(ids[:, None]), torch.tensor([len(ids)]))
+            said = fitted.network.decode(torch.from_numpy(written[:, None]), read)
+            parts_said = [part.transpose(0, 1) for part in (said.features, said.gate, said.weights)]
+            wanted = fitted.network.log_probabilities(*parts_said, read.sources)
+        np.testing.assert_allclose(np.stack(found, 1), wanted.numpy(), atol=1e-5)

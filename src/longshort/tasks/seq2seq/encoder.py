@@ -59,4 +59,4 @@ class Encoder(nn.Module):
             x, (h, c) = layer(x, lengths=lengths)
         values = locked_dropout(x, self.dropout, self.training).transpose(0, 1).contiguous()
         final = torch.cat((h[0], h[1]), -1), torch.cat((c[0], c[1]), -1)
-        return Memory(values, values[:, :0], valid(lengths, len(sources)), final, sources)
+        return Memory(values, values[:, :0], valid(lengths, sources.size(0)), final, sources)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from longshort.artifact import RunDirectory
 from longshort.errors import InputError
 from longshort.estimator import Checks, Estimator
+from longshort.exportable import Exportable
 from longshort.tasks.seq2seq.alignment import Alignment, align
 from longshort.tasks.seq2seq.beam import Hypothesis
 from longshort.tasks.seq2seq.config import Defaults, Plan, Seq2SeqConfig
@@ -174,6 +175,12 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
     def _need_attention(self) -> None:
         if self.config.attention == "none":
             raise InputError("this network has no attention to show: fit one with attention")
+
+    def exportable(self) -> Exportable:
+        """The encoder, the decoder's step and the vocabularies, for `longshort export`."""
+        from longshort.tasks.seq2seq.exporting import exportable
+
+        return exportable(self)
 
     # -- the life cycle ------------------------------------------------------------------------------------------------
 
