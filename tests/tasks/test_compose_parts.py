@@ -16,7 +16,7 @@ from longshort.sequence.network import Dropout
 from longshort.tasks.compose import Composing, Composition
 from longshort.tasks.compose.config import ComposeConfig, make_plan
 from longshort.tasks.compose.keys import Key, find_key
-from longshort.tasks.compose.markov import KeyChain, TokenChain, pasts
+from longshort.tasks.compose.markov import Chain, KeyChain, TokenChain, pasts
 from longshort.tasks.compose.network import FrameNetwork
 from longshort.tasks.compose.pieces import RollEncoding, TokenEncoding
 from longshort.tasks.compose.problem import TuneProblem, collate
@@ -309,3 +309,11 @@ def test_a_new_tune_keeps_the_key_of_its_first_two_bars(tokens, tunes):
     for roll in compose(model, ROLLS, Composing(bars=5, key="kept", seed=3), pieces[0][:1], tunes=3):
         notes = ROLLS.notes(roll[16:])[:, 2].astype(int)  # behind eight quarter notes
         assert find_key(ROLLS.notes(roll[:16])).holds[notes % 12].all()
+
+
+def test_the_best_chain_has_the_order_that_validates_best(tokens, tunes):
+    training, validation = tunes[2:], tunes[:2]
+    orders = {order: TokenChain(tokens, training, order).nats(validation) for order in (*range(1, 9), 10, 12)}
+    best = Chain.best(tokens, training, validation)
+    assert best.order == min(orders, key=lambda order: orders[order])
+    assert best.nats(validation) == pytest.approx(min(orders.values()), rel=1e-12)

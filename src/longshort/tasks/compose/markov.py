@@ -14,8 +14,9 @@ from longshort.tasks.compose.pieces import Encoding, Piece, TokenEncoding
 
 FloatArray = NDArray[np.float64]
 
-# Orders that are tried: how many tokens, or frames, a chain looks back at most.
-ORDERS = {"tokens": 12, "rolls": 8}
+# How many tokens, or frames, a chain looks back at most; longer pasts are tried until so many in a row bring nothing.
+ORDERS = {"tokens": (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 40), "rolls": tuple(range(1, 9))}
+PATIENCE = 3
 # Weight of the chain one order shorter, in counts (Witten & Bell's idea with one constant).
 PRIOR = 2.0
 
@@ -37,8 +38,16 @@ class Chain(ABC):
     @classmethod
     def best(cls, encoding: Encoding, training: Sequence[Piece], validation: Sequence[Piece]) -> Chain:
         """The one whose order foretells the validation part best; the shorter one if they are equal."""
-        chains = [cls.of(encoding, training, order) for order in range(1, ORDERS[encoding.kind] + 1)]
-        return min(chains, key=lambda chain: chain.nats(validation))
+        best, lowest, vain = cls.of(encoding, training, 1), np.inf, 0
+        for order in ORDERS[encoding.kind]:
+            chain = cls.of(encoding, training, order)
+            nats = chain.nats(validation)
+            vain = 0 if nats < lowest else vain + 1
+            if nats < lowest:
+                best, lowest = chain, nats
+            if vain == PATIENCE:
+                break
+        return best
 
     @staticmethod
     def of(encoding: Encoding, training: Sequence[Piece], order: int) -> Chain:

@@ -72,8 +72,12 @@ def _roll(notes: Notes, colour: str) -> Spec:
         text += [plain(pitch_name(int(pitch)))] * 3
     low, high = int(notes[:, 2].min()), int(notes[:, 2].max())
     octaves = list(range(low - low % 12, high + 13, 12))
-    trace: Spec = {"type": "scatter", "mode": "lines", "x": x, "y": y, "text": text, "line": {"color": colour, "width": 6}}
-    trace |= {"hovertemplate": "%{text} at %{x:.2f}<extra></extra>", "connectgaps": False}
+    trace: Spec = {"type": "scatter", "mode": "lines", "x": x, "y": y, "text": text}
+    trace |= {
+        "line": {"color": colour, "width": 6},
+        "hovertemplate": "%{text} at %{x:.2f}<extra></extra>",
+        "connectgaps": False,
+    }
     end = float(np.ceil((notes[:, 0] + notes[:, 1]).max()))
     return {
         "data": [trace],
