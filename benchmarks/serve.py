@@ -280,6 +280,7 @@ def schema(runs: Sequence[Path], seconds: float, clients: int) -> dict[str, Any]
 
     described = schemathesis.openapi.from_asgi("/openapi.json", create_app(load_runs(runs), local=False))
     rows = {}
+    found: Any
     for found in described.get_all_operations():
         operation, statuses = found.ok(), Counter[int]()
 
@@ -326,7 +327,7 @@ def _first(runs: Sequence[Path], task: str) -> Path:
 def _apart(one: bytes, other: bytes) -> float:
     """The largest difference between the probabilities of two answers."""
     told = [json.loads(content)["answers"][0]["probabilities"] for content in (one, other)]
-    return max(abs(told[0][label] - told[1][label]) for label in told[0])
+    return float(max(abs(told[0][label] - told[1][label]) for label in told[0]))
 
 
 # Name -> what it does, seconds, and how many clients, sessions or examples.

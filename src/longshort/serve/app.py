@@ -71,7 +71,7 @@ def create_app(
     cards = [_add_run(app, run, house) for run in runs]
     _add_about(app, house, cards)
     page.add(app)
-    app.add_middleware(Body, limits=house.limits)
+    app.add_middleware(Body, house=house)
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(Access, key=key, local=local, origins=origins)

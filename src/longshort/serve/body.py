@@ -7,20 +7,28 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from longshort.serve.engine import BUSY
 from longshort.serve.errors import send_problem
-from longshort.serve.limits import Limits
+from longshort.serve.house import House
 
 
 class Body:
-    """Reads a request's body before anything else looks at it, and refuses what it will not have."""
+    """Reads a request's body before anything else looks at it, and refuses what it will not have.
 
-    def __init__(self, app: ASGIApp, *, limits: Limits) -> None:
-        self._app, self._limits = app, limits
+    Where too much waits already the body is not looked at: that costs least when there is least time.
+    """
+
+    def __init__(self, app: ASGIApp, *, house: House) -> None:
+        self._app, self._house, self._limits = app, house, house.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, and hand it on or answer why not."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
+            return
+        parts = scope["path"].split("/", 3)
+        if len(parts) == 4 and parts[1] == "runs" and self._house.full(parts[2]):
+            await send_problem(send, 429, BUSY)
             return
         headers, most = Headers(scope=scope), self._limits.body_bytes
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()

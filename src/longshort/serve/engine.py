@@ -18,6 +18,9 @@ Answer = TypeVar("Answer")
 T = TypeVar("T")
 
 
+BUSY = "too many requests are waiting: try again in a moment"
+
+
 class BusyError(LongshortError):
     """There is no room in a queue. The service answers 429."""
 
@@ -78,8 +81,8 @@ class Together(Generic[Ask, Answer]):
             BusyError: too many wait already.
             LateError: it was not computed in time.
         """
-        if len(self._waiting) >= self._limits.queue:
-            raise BusyError("too many requests are waiting: try again in a moment")
+        if self.full:
+            raise BusyError(BUSY)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((ask, answer))
         if self._worker is None:
@@ -88,6 +91,11 @@ class Together(Generic[Ask, Answer]):
             return await asyncio.wait_for(answer, self._limits.request_seconds)
         except asyncio.TimeoutError:
             raise LateError("the answer took too long: ask for less, or try again") from None
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for one more."""
+        return len(self._waiting) >= self._limits.queue
 
     async def _work(self) -> None:
         try:

@@ -22,12 +22,19 @@ class House:
         self.engine = Engine()
         self.sessions = Sessions(limits, self.metrics)
         self._generations = 0
+        self._queues: dict[str, list[Together[Any, Any]]] = {}
 
     def together(
         self, run: Run, kind: str, compute: Callable[[list[Ask]], Sequence[Answer]], **more: Any
     ) -> Together[Ask, Answer]:
         """A queue for calls of one kind to one run; see `Together`."""
-        return Together((run.name, kind), compute, self.engine, self.limits, self.metrics, **more)
+        made = Together((run.name, kind), compute, self.engine, self.limits, self.metrics, **more)
+        self._queues.setdefault(run.name, []).append(made)
+        return made
+
+    def full(self, run: str) -> bool:
+        """Whether a run has no room for one more request, so that none needs to be read."""
+        return any(queue.full for queue in self._queues.get(run, ()))
 
     @asynccontextmanager
     async def generation(self) -> AsyncIterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from longshort.serve.limits import Limits
 from longshort.serve.logs import log, to_standard_error
 from longshort.serve.runs import load_runs
 
+# So long connections that are open may still bring a request that is on its way, in seconds.
+GRACE = 0.2
+
 
 class _Server(uvicorn.Server):
     """Tells when it can be reached, and ends sessions between two of their messages."""
@@ -30,6 +34,7 @@ class _Server(uvicorn.Server):
         log("stopping")
         for server in self.servers:
             server.close()
+        await asyncio.sleep(GRACE)
         await self.config.app.state.house.sessions.stop()  # type: ignore[union-attr]
         await super().shutdown(sockets)
         log("stopped")

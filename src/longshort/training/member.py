@@ -10,8 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from longshort.training.checkpoint import SafetensorsIO
-from longshort.training.loop import train
 from longshort.training.problem import Problem
 from longshort.training.processes import is_main
 from longshort.training.progress import Progress, summary
@@ -45,6 +43,10 @@ def train_member(
     Returns:
         The network and its looks at the validation split.
     """
+    # These load Lightning, which a run that is only used does without.
+    from longshort.training.checkpoint import SafetensorsIO
+    from longshort.training.loop import train
+
     done = checkpoints / f"{name}.safetensors"
     # The caller's random numbers and threads are none of our business.
     with torch.random.fork_rng(devices=[]), _threads(threads):

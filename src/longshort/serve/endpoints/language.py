@@ -22,7 +22,11 @@ from longshort.serve.runs import Run
 # So long a text that is written may keep the engine from other work, in seconds.
 TURN = 0.02
 # The form of each event, as tools for OpenAPI take it.
-EVENT = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}, "required": ["data"]}
+EVENT = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["data"],
+}
 EVENTS = {"text/event-stream": {"schema": EVENT}}
 
 
