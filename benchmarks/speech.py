@@ -32,7 +32,7 @@ from record import fitted, main, spread
 STRINGS = {"train": 2_000, "validation": 200, "test": 300}
 DIGITS, PAUSES, RATE = (3, 8), (0.05, 0.3), 8_000
 # Weights of the language model and bonuses for words that are tried on the validation part.
-WEIGHTS, BONUSES, BEAM = (0.3, 0.6, 1.0, 1.5), (0.0, 1.0, 2.0), 16
+WEIGHTS, BONUSES, BEAM = (0.2, 0.4, 0.6, 1.0), (0.0, 1.0, 2.0, 3.0), 16
 # Seconds of sound that a live model is fed at a time.
 CHUNK = 0.1
 
