@@ -80,8 +80,8 @@ def _fit(runs: Path, seeds: Sequence[int], data: Mapping[str, Any], settings: di
 def generation(runs: Path, seeds: Sequence[int]) -> dict[str, Any]:
     """Tokens a second of one text, by the network of ptb-words: ours, and the loop that one would write oneself.
 
-    All draw at temperature 1 from the whole vocabulary; they take turns, and the medians count. Ours rounds its products
-    to bfloat16 where the machine is faster so, as in training; there is a row without that.
+    All draw at temperature 1 from the whole vocabulary; they take turns, and the medians count. Ours rounds its
+    products to bfloat16 where the machine is faster so, as in training; there is a row without that.
     """
     model = LanguageModel.load(runs / "ptb-words" / f"seed-{seeds[0]}")
     network = model.fitted.network

@@ -1,4 +1,4 @@
-"""Sound from files: what comes out is the sound that went in, whatever its rate, channels and length; faults by name."""
+"""Sound from files: what comes out is what went in, whatever its rate, channels and length; faults by name."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,9 @@ from longshort.report.html import Html, el, join
 
 _HERE = Path(__file__).parent
 # The browser itself refuses whatever would leave the page.
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; media-src data:"
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; media-src data:"
+)
 
 
 @dataclass(frozen=True)

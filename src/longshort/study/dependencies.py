@@ -148,7 +148,7 @@ class CopyMemory(Dependency):
         return np.eye(self.inputs)[read], told
 
     def training_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss summed over the steps, for each digit: the more blanks there are, the less a digit is in the mean."""
+        """The loss summed over the steps, for each digit: the more blanks, the less a digit is in the mean."""
         return self.loss(outputs, targets) * (len(targets) / self.digits)
 
     def score(self, outputs: Tensor, targets: Tensor) -> float:
