@@ -381,11 +381,14 @@ SOURCES = sorted(Path(artifact.__file__).parent.rglob("*.py"))
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.name)
 def test_nothing_is_ever_unpickled(path):
     modules = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
-    calls = {"eval", "exec", "torch.load", "torch.save", "np.load", "np.save", "np.savez"}
+    calls = {"eval", "exec", "torch.load", "torch.save", "np.save", "np.savez"}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             assert not modules & {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert (node.module or "").partition(".")[0] not in modules
         elif isinstance(node, ast.Call):
-            assert ast.unparse(node.func) not in calls
+            called = ast.unparse(node.func)
+            assert called not in calls
+            if called.endswith("np.load"):  # its default has been another one, and may be again
+                assert "allow_pickle=False" in [ast.unparse(keyword) for keyword in node.keywords]

@@ -158,7 +158,13 @@ def test_a_layer_has_no_place_in_which_to_swap_itself():
 
 
 def test_public_names():
-    layers = {"LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"}
+    layers = {"LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell", "Attention", "Stream"}
     functions = {"replace", "export_onnx", "onnx_table", "linear_cross_entropy", "locked_dropout"}
-    assert set(longshort.nn.__all__) == layers | functions | {"LSTMTrace", "GRUTrace", "RNNTrace", "Stream"}
+    assert set(longshort.nn.__all__) == layers | functions | {
+        "LSTMTrace",
+        "GRUTrace",
+        "RNNTrace",
+        "Stream",
+        "Attention",
+    }
     assert all(hasattr(longshort.nn, name) for name in longshort.nn.__all__)
