@@ -20,7 +20,8 @@ from longshort.estimator import Trial
 from longshort.space import Choice, Range
 from longshort.study import Budget, tune
 from longshort.study.report.tune import command as winning_command
-from longshort.study.report.tune import pareto, render
+from longshort.study.report.tune import render
+from longshort.study.report.tune_cost import pareto
 from longshort.study.tuning.jobs import Job, LostError
 from longshort.study.tuning.processes import Process, from_trial, to_trial
 from longshort.study.tuning.results import Again
