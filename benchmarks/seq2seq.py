@@ -29,6 +29,7 @@ from longshort.tasks.seq2seq.beam import search
 from longshort.tasks.seq2seq.constraints import Constraints
 from longshort.tasks.seq2seq.decoding import Decoding
 from longshort.tasks.seq2seq.estimator import Seq2Seq
+from longshort.tasks.seq2seq.stepper import Stepper
 from longshort.training import Hardware
 from record import fitted, main, spread
 
@@ -105,7 +106,7 @@ def decoding(runs: Path, seeds: Sequence[int]) -> dict[str, Any]:
     def ours(rounds: bool = False) -> list[list[int]]:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=rounds):
             found = [
-                search(network, network.encode(*padded(batch)), settings, rules, limit)
+                search(Stepper(network, batch, settings.beam), settings, rules, limit.numpy())
                 for batch, limit in zip(batches, limits, strict=True)
             ]
         return [best.tokens.tolist() for batch in found for best, *_ in batch]

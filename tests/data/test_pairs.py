@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshort.data.pairs import Pairs, clean, parting, read_pairs, read_sources
+from longshort.data.cleaning import clean
+from longshort.data.pairs import Pairs, parting, read_pairs
+from longshort.data.sources import read_sources
 from longshort.errors import InputError
 
 GERMAN = ["Ein Hund läuft.", "Zwei Katzen schlafen.", "Ein Mann liest."]

@@ -1,6 +1,7 @@
 """Decoding against all sentences that there are, against plain loops, and against its own rules."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from longshort.tasks.seq2seq.constraints import progress
 from longshort.tasks.seq2seq.decoding import Decoding, answers
 from longshort.tasks.seq2seq.likelihood import log_likelihoods
 from longshort.tasks.seq2seq.problem import Encoded
+from longshort.tasks.seq2seq.stepper import Stepper
 
 
 def found(net, sources, limit=8, constraints=None, **settings_):
     constraints = constraints or rules(net.dims.targets)
-    return answers(net, sources, Decoding(**settings_), constraints, [limit] * len(sources))
+    return answers(partial(Stepper, net), sources, Decoding(**settings_), constraints, [limit] * len(sources))
 
 
 def likelihoods(net, sources, targets):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seq2seq_models import network, sequences
 
-from longshort.data.pairs import clean
+from longshort.data.cleaning import clean
 from longshort.tasks.seq2seq import metrics
 from longshort.tasks.seq2seq.baselines import Retrieval, central_sentence, first_words
 from longshort.tasks.seq2seq.evaluation import by_length, verdict

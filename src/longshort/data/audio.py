@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from longshort.errors import InputError
 
 FloatArray = NDArray[np.float32]
+
+# A file by its path, or all that is in one.
+Source = str | Path | bytes
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
 # Seconds of sound that are held at once.
@@ -41,38 +45,38 @@ class AudioFormat:
         return self.frames / self.rate
 
 
-def audio_format(path: str | Path) -> AudioFormat:
+def audio_format(source: Source) -> AudioFormat:
     """Rate, channels and length of an audio file.
 
     Raises:
         InputError: there is no such file, it is no audio, or it is cut off.
     """
-    with _opened(Path(path)) as file:
+    with _opened(source) as file:
         return AudioFormat(file.samplerate, file.channels, file.frames)
 
 
-def read_audio(path: str | Path, rate: int) -> FloatArray:
+def read_audio(source: Source, rate: int) -> FloatArray:
     """A whole file as one channel, the mean of all, at a sample rate: −1 to 1, (samples,).
 
     Raises:
         InputError: there is no such file, it is no audio, or it is damaged.
     """
-    return np.concatenate([*audio_blocks(path, rate), np.zeros(0, np.float32)])
+    return np.concatenate([*audio_blocks(source, rate), np.zeros(0, np.float32)])
 
 
-def audio_blocks(path: str | Path, rate: int, seconds: float = BLOCK) -> Iterator[FloatArray]:
+def audio_blocks(source: Source, rate: int, seconds: float = BLOCK) -> Iterator[FloatArray]:
     """The same, some seconds of it at a time.
 
     Args:
-        path: the file.
+        source: the file.
         rate: samples a second to give.
         seconds: of a block, roughly.
 
     Raises:
         InputError: as `read_audio`.
     """
-    path = Path(path)
-    with _opened(path) as file:
+    name = _name(source)
+    with _opened(source) as file:
         resampler = Resampler(file.samplerate, rate)
         left = file.frames
         try:
@@ -80,14 +84,14 @@ def audio_blocks(path: str | Path, rate: int, seconds: float = BLOCK) -> Iterato
                 block = file.read(min(left, max(1, int(seconds * file.samplerate))), dtype="float32", always_2d=True)
                 if not len(block):
                     raise InputError(
-                        f"{path}: the sound ends {left / file.samplerate:.2f} s before the file says: fetch it again"
+                        f"{name}: the sound ends {left / file.samplerate:.2f} s before the file says: fetch it again"
                     )
                 left -= len(block)
                 if not np.isfinite(block).all():
-                    raise InputError(f"{path}: it holds samples that are no numbers; write the file again")
+                    raise InputError(f"{name}: it holds samples that are no numbers; write the file again")
                 yield resampler(block.mean(1), last=left <= 0)
         except RuntimeError as error:  # libsndfile's
-            raise InputError(f"{path}: damaged, or not whole ({_reason(error)}): fetch it again") from None
+            raise InputError(f"{name}: damaged, or not whole ({_reason(error)}): fetch it again") from None
 
 
 class Resampler:
@@ -142,21 +146,35 @@ def is_clipped(samples: FloatArray) -> bool:
     return bool(len(samples)) and float((np.abs(samples) >= FULL).mean()) >= 0.01
 
 
-def _opened(path: Path) -> Any:
-    soundfile = check_soundfile()
-    if not path.exists():
-        raise InputError(f"{path}: there is no such file; check the path")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give an audio file")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty; fetch it again")
-    _check_whole(path)
+def _name(source: Source) -> str:
+    return "the sound" if isinstance(source, bytes) else str(source)
+
+
+def _opened(source: Source) -> Any:
+    soundfile, name = check_soundfile(), _name(source)
+    if not isinstance(source, bytes):
+        path = Path(source)
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file; check the path")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; give an audio file")
+        size, head = path.stat().st_size, _head(path)
+    else:
+        size, head = len(source), source[:12]
+    if size == 0:
+        raise InputError(f"{name}: the file is empty; fetch it again")
+    _check_whole(name, head, size)
     try:
-        return soundfile.SoundFile(path)
+        return soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else source)
     except (RuntimeError, TypeError, OSError) as error:
         raise InputError(
-            f"{path} cannot be read as audio ({_reason(error)}): give WAV, FLAC or OGG, whole and by its right name"
+            f"{name} cannot be read as audio ({_reason(error)}): give WAV, FLAC or OGG, whole and by its right name"
         ) from None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(12)
 
 
 def check_soundfile() -> Any:
@@ -169,16 +187,14 @@ def check_soundfile() -> Any:
     return soundfile
 
 
-def _check_whole(path: Path) -> None:
+def _check_whole(name: str, head: bytes, there: int) -> None:
     """Refuse a WAV file that is shorter than its header says: libsndfile reads it without a word."""
-    with path.open("rb") as file:
-        head = file.read(12)
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
-        told, there = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
+        told = int.from_bytes(head[4:8], "little") + 8
         # What was written to a pipe has no length in its header.
         if there + 1 < told < 0xFFFFFFFF:
             raise InputError(
-                f"{path}: cut off, {there:,} of {told:,} bytes are there: fetch it again, or save what is left anew"
+                f"{name}: cut off, {there:,} of {told:,} bytes are there: fetch it again, or save what is left anew"
             )
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from longshort.data.cleaning import clean
 from longshort.data.encoding import decode_utf8, read_file
 from longshort.data.jsonl import JSONL_SUFFIXES, objects
-from longshort.data.pairs import clean
 from longshort.errors import InputError
 
 TURN_FIELDS = ("turns", "dialogue", "dialog", "messages", "conversation", "utterances")

@@ -21,6 +21,8 @@ PART_FOLDERS |= {"val": "validation", "dev": "validation", "test": "test"}
 # A tune that goes on for more quarter notes has a fault in its times; one with more tracks is no music.
 LONGEST = 40_000
 TRACKS = 1_000
+# How hard the notes of a tune that was written are struck, from 1 to 127.
+VELOCITY = 80
 # Broken files that are named; of more than these the number is said.
 NAMED = 5
 
@@ -166,9 +168,21 @@ def score_of(notes: Notes, tempo: float) -> Any:
         track = library.Track(program=max(program, 0), is_drum=program < 0)
         for start, duration, pitch, _ in notes[notes[:, 3] == program].tolist():
             ticks = max(1, round(480 * duration))
-            track.notes.append(library.Note(round(480 * start), ticks, int(pitch), 80))
+            track.notes.append(library.Note(round(480 * start), ticks, int(pitch), VELOCITY))
         score.tracks.append(track)
     return score
+
+
+def tune_in(data: bytes, name: str = "the MIDI file") -> Tune:
+    """The tune in what a MIDI file holds.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    try:
+        return Tune(name, _score(data))
+    except InputError as error:
+        raise InputError(f"{name} cannot be read ({error}): give one with notes") from None
 
 
 def first_tune(source: Any) -> Tune:

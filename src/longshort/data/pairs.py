@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from longshort.data.cleaning import clean
 from longshort.data.encoding import decode_utf8, read_file
 from longshort.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, Table, load
 from longshort.data.jsonl import JSONL_SUFFIXES
@@ -58,17 +58,6 @@ class Pairs:
                 digest.update(len(data).to_bytes(8, "little") + data)
             digest.update(b"/")
         return {"sha256": digest.hexdigest(), "pairs": len(self)}
-
-
-def clean(text: str) -> str:
-    """A text on one line: white space is one space, control and private signs and halves of pairs are left out."""
-    if not text.isprintable():
-        text = "".join(" " if sign.isspace() else sign for sign in text if sign.isspace() or _harmless(sign))
-    return " ".join(text.split())
-
-
-def _harmless(sign: str) -> bool:
-    return unicodedata.category(sign) not in ("Cc", "Cs", "Co")
 
 
 def read_pairs(
@@ -122,28 +111,14 @@ def read_pairs(
     return _checked(sources, references, table.name, longest_ratio)
 
 
-def read_sources(source: Any, *, column: str | None = None) -> tuple[tuple[str, ...], str]:
-    """Texts to answer, clean, none left out, and what to call them.
-
-    Args:
-        source: a list of texts, the path of a file with one on each line, a table with a column of sources, or `Pairs`.
-        column: its name; None to find it.
-
-    Raises:
-        InputError: it cannot be read, or holds nothing.
-    """
+def read_texts(source: Any, column: str | None) -> tuple[Sequence[str], str]:
+    """Sources alone, as they stand, and what to call them: what `longshort.data.sources` does not read itself."""
     if isinstance(source, Pairs):
         return source.sources, source.name
-    if isinstance(source, list | tuple) and all(isinstance(text, str) for text in source):
-        texts, name = list(source), "the list"
-    elif isinstance(source, str | Path) and not str(source).lower().endswith(TABLES):
-        texts, name = _lines(source), str(source)
-    else:
-        table = _table(source)
-        texts, name = _texts(table, _roles(table, (column, None))[0]), table.name
-    if not texts:
-        raise InputError(f"{name}: there is no text; give at least one")
-    return tuple(map(clean, texts)), name
+    if isinstance(source, str | Path) and not str(source).lower().endswith(TABLES):
+        return _lines(source), str(source)
+    table = _table(source)
+    return _texts(table, _roles(table, (column, None))[0]), table.name
 
 
 def _is_texts(source: Any) -> bool:

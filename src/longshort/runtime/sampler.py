@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longshort.runtime.functions import softmax
+from longshort.sequence.draws import Draws
 from longshort.sequence.sampling import Sampling
 
 FloatArray = NDArray[np.float32]
@@ -27,8 +28,7 @@ class Sampler:
 
     def __init__(self, sampling: Sampling, forbidden: int | None, seen: IntArray, vocabulary_size: int) -> None:
         self._sampling, self._forbidden = sampling, forbidden
-        # The Mersenne Twister, begun as PyTorch begins it.
-        self._random = np.random.RandomState(None if sampling.seed is None else sampling.seed & 0xFFFFFFFF)
+        self._draws = Draws(sampling.seed)
         self._seen = None
         if sampling.repetition_penalty != 1:
             self._seen = np.zeros((sampling.samples, vocabulary_size), dtype=bool)
@@ -64,15 +64,8 @@ class Sampler:
             logits = np.where(before >= top_p, -np.inf, logits)
         # The token at which the cumulative distribution passes an even draw from 0 to 1.
         cumulative = softmax(logits.astype(np.float64)).cumsum(-1)
-        passed = cumulative > self._even(len(logits)) * cumulative[:, -1:]
+        passed = cumulative > self._draws.even(len(logits), 1) * cumulative[:, -1:]
         drawn: IntArray = passed.argmax(-1)
         if ids is not None:
             drawn = np.take_along_axis(ids, drawn[:, None], -1)[:, 0]
         return drawn
-
-    def _even(self, count: int) -> NDArray[np.float64]:
-        """Even draws from 0 to 1, (count, 1), made of random bits as PyTorch makes them: the last 53 of 64."""
-        bits = self._random.randint(2**32, size=(count, 2), dtype=np.uint32).astype(np.uint64)
-        whole = (bits[:, :1] << np.uint64(32)) | bits[:, 1:]
-        even: NDArray[np.float64] = (whole & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
-        return even

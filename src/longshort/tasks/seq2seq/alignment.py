@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from longshort.tasks.seq2seq.batch import make_batch
-from longshort.tasks.seq2seq.network import Seq2SeqNetwork
+from longshort.tasks.seq2seq.steps import Begin, FloatArray
 from longshort.tasks.seq2seq.vocabulary import Vocabulary
 
 # A word is said to be copied if more than this share of its probability came from copying.
 COPIED = 0.5
+# The least probability that is divided by.
+LEAST = np.float32(1e-20)
 
 
 @dataclass(frozen=True)
@@ -54,29 +54,24 @@ class Alignment:
 
 
 def align(
-    network: Seq2SeqNetwork,
+    begin: Begin,
     sources: Vocabulary,
     targets: Vocabulary,
     read: NDArray[np.integer],
     written: NDArray[np.integer],
 ) -> Alignment:
     """Read a source's tokens, (S,), and write an answer's, (T − 1,), with an eye on the attention."""
-    batch = make_batch([read.astype(np.int32)], [written.astype(np.int32)], targets.begin, targets.end)
-    with torch.inference_mode():
-        decoded = network(batch)
-        assert decoded.weights is not None
-        weights = decoded.weights[:, 0].float()
-        copied = torch.zeros(len(weights))
-        if decoded.gate is not None:
-            both = network.log_probabilities(
-                decoded.features.transpose(0, 1), decoded.gate.t(), weights.unsqueeze(0), batch.sources
-            )[0]
-            whole = both.gather(1, batch.targets).squeeze(1).exp()
-            same = (batch.sources.t() == batch.targets).float()  # (T, S)
-            copied = (1 - decoded.gate[:, 0].float().sigmoid()) * (weights * same).sum(1) / whole.clamp(min=1e-20)
-    return Alignment(
-        sources.labels(read), targets.labels(batch.targets[:, 0].numpy()), weights.numpy(), copied.clamp(0, 1).numpy()
-    )
+    steps = begin([read], 1)
+    said = np.append(written, targets.end).astype(np.int64)
+    weights, copied = [], np.zeros(len(said), np.float32)
+    for place, (before, token) in enumerate(zip((targets.begin, *written), said, strict=True)):
+        logs = steps(np.array([[before]], dtype=np.int64))
+        assert steps.weights is not None
+        weights.append(steps.weights[0, 0])
+        if steps.gate is not None:
+            copies: FloatArray = weights[-1][read == token].sum() / (1 + np.exp(steps.gate[0, 0]))
+            copied[place] = copies / np.maximum(np.exp(logs[0, 0, token]), LEAST)
+    return Alignment(sources.labels(read), targets.labels(said), np.stack(weights), copied.clip(0, 1))
 
 
 def _words(tokens: list[str]) -> NDArray[np.int64]:

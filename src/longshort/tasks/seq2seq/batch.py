@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longshort.tasks.seq2seq.steps import side_by_side
+
 IntArray = NDArray[np.int32]
 
 
@@ -52,11 +54,8 @@ def make_batch(sources: Sequence[IntArray], targets: Sequence[IntArray], begin: 
 
 def padded(sequences: Sequence[NDArray[np.integer]]) -> tuple[Tensor, Tensor]:
     """Sequences side by side, int64, (longest, B), and their lengths, (B,)."""
-    lengths = np.array([len(sequence) for sequence in sequences])
-    result = np.zeros((lengths.max(), len(sequences)), dtype=np.int64)
-    for column, sequence in enumerate(sequences):
-        result[: len(sequence), column] = sequence
-    return torch.from_numpy(result), torch.from_numpy(lengths)
+    tokens, lengths = side_by_side(sequences)
+    return torch.from_numpy(tokens), torch.from_numpy(lengths)
 
 
 def valid(lengths: Tensor, steps: int) -> Tensor:

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
-from longshort.data.dialogues import SPEAKERS, Dialogues, Turn, read_dialogues, turns_of
+from longshort.data.dialogues import SPEAKERS, Dialogues, read_dialogues
 from longshort.errors import InputError
 from longshort.scores import HIGHEST, Metric
 from longshort.tasks.seq2seq import metrics
 from longshort.tasks.seq2seq.baselines import Retrieval, check_scikit_learn
 from longshort.tasks.seq2seq.config import Defaults
+from longshort.tasks.seq2seq.conversation import OTHER, Conversation
 from longshort.tasks.seq2seq.estimator import Seq2Seq
 from longshort.tasks.seq2seq.evaluation import BLEU, PERPLEXITY, Seq2SeqScores, by_length, thousandths, verdict
 from longshort.tasks.seq2seq.examples import Examples
 from longshort.tasks.seq2seq.material import Material, make_material
-from longshort.tasks.seq2seq.vocabulary import mark, named
 
 NEAREST = "Reply to the most similar context (TF-IDF)"
-# The mark of speakers that were not learnt from.
-OTHER = "somebody"
 # How perplexities with less context are called.
 WHOLE, LAST, MIXED, FOREIGN = (
     "the whole context",
@@ -73,9 +70,7 @@ class Chatbot(Seq2Seq):
 
     task = "chat"
     scores_type = ChatScores
-    columns = ("context", "reply")
     metric = "BLEU"
-    from_end = True
     next_steps = {  # noqa: RUF012 - as the base class says
         "Talk": "longshort chat {run}",
         "Evaluate": "longshort evaluate {run} DATA",
@@ -111,7 +106,7 @@ class Chatbot(Seq2Seq):
     @property
     def speaker(self) -> str:
         """Whom the model speaks for."""
-        return str(self.fitted.more["speaker"])
+        return self._conversation.speaker
 
     def _read(self, data: Any, **options: Any) -> Material:
         return self._material(data, **options)
@@ -136,46 +131,27 @@ class Chatbot(Seq2Seq):
             strange = _strangers(dialogues, marks)
             if strange:
                 notes.append(f"{dialogues.name}: {strange}")
-            given[part] = _examples_of(dialogues, marks, speaker)
-        more = {"speaker": speaker, "speakers": list(marks)}
+            given[part] = _examples_of(dialogues, Conversation(speaker, marks))
+        more = Conversation(speaker, marks).to_json()
         return make_material(given, notes, self.config, self.defaults, from_end=True, marks=marks, more=more)
 
     def _examples(self, data: Any) -> Examples:
-        return _examples_of(read_dialogues(data), self._marks, self.speaker)
+        return _examples_of(read_dialogues(data), self._conversation)
 
     @property
-    def _marks(self) -> tuple[str, ...]:
-        return tuple(self.fitted.more["speakers"])
+    def _conversation(self) -> Conversation:
+        return Conversation.from_json(self.fitted.more)
 
     def _sources(self, data: Any) -> Sequence[str]:
-        if isinstance(data, str | Path):
-            asked: Sequence[tuple[Turn, ...]] = read_dialogues(data, least=1).dialogues
-        elif isinstance(data, Dialogues):
-            asked = data.dialogues
-        else:
-            asked = [self._history(turns, f"dialogue {number}") for number, turns in enumerate(data, 1)]
-        return [_context(turns, self._marks, self.speaker) for turns in asked]
-
-    def _history(self, turns: Any, place: str) -> tuple[Turn, ...]:
-        """Turns as a user gives them; texts without names are spoken by turns, the last one not by the model."""
-        if isinstance(turns, str):
-            turns = [turns]
-        if all(isinstance(turn, str) for turn in turns):
-            partner = next((name for name in self._marks if name not in (self.speaker, OTHER)), OTHER)
-            names = (partner, self.speaker)
-            turns = [(names[(len(turns) - 1 - k) % 2], text) for k, text in enumerate(turns)]
-        found = turns_of(turns, place)
-        if not found:
-            raise InputError(f"{place}: nothing was said yet; give at least one turn")
-        return found
+        return self._conversation.contexts(data)
 
     def shown(self, source: str) -> str:
         """A context with a line for every turn."""
-        return "\n".join(line.strip() for line in named(source, self._marks).split("\n")[:-1])
+        return self._conversation.shown(source)
 
     def _rivals(self, sources: Sequence[str]) -> dict[str, list[str]]:
         training = self.fitted.parts["training"]
-        return {NEAREST: Retrieval(training.sources, training.targets, self._marks)(sources)}
+        return {NEAREST: Retrieval(training.sources, training.targets, self._conversation.marks)(sources)}
 
     def quality(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
         """chrF of each reply, 0 to 100."""
@@ -210,23 +186,16 @@ class Chatbot(Seq2Seq):
         )
 
 
-def _context(turns: Sequence[Turn], marks: Sequence[str], speaker: str) -> str:
-    """What is read: each turn behind the mark of its speaker, and at the end the mark of who replies."""
-    number = {name: k for k, name in enumerate(marks)}
-    said = [f"{mark(number.get(turn.speaker, number[OTHER]))} {turn.text}" for turn in turns]
-    return " ".join([*said, mark(number[speaker])])
-
-
-def _examples_of(dialogues: Dialogues, marks: Sequence[str], speaker: str) -> Examples:
+def _examples_of(dialogues: Dialogues, conversation: Conversation) -> Examples:
     """Of every dialogue all replies of the speaker, each with what was said before it."""
     rows = [
-        (_context(turns[:k], marks, speaker), (turn.text,), group)
+        (conversation.context(turns[:k]), (turn.text,), group)
         for group, turns in enumerate(dialogues.dialogues)
         for k, turn in enumerate(turns)
-        if k and turn.speaker == speaker
+        if k and turn.speaker == conversation.speaker
     ]
     if not rows:
-        raise InputError(f"{dialogues.name}: {speaker!r} never replies; name another one with speaker=")
+        raise InputError(f"{dialogues.name}: {conversation.speaker!r} never replies; name another one with speaker=")
     sources, references, groups = zip(*rows, strict=True)
     return Examples(sources, references, groups)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
 Words = tuple[tuple[int, ...], ...]
 
 
@@ -31,7 +33,7 @@ class Constraints:
     min_length: int = 0
     no_repeat: int = 0
 
-    def apply(self, logs: Tensor, prefix: Tensor, over: Tensor) -> Tensor:
+    def apply(self, logs: FloatArray, prefix: IntArray, over: NDArray[np.bool_]) -> FloatArray:
         """Log-probabilities (B, K, V) with −inf where a rule forbids a token; what is given is changed.
 
         Args:
@@ -39,34 +41,29 @@ class Constraints:
             prefix: what was said, (B, K, t).
             over: whether an answer is as long as it may be, (B,): nothing but the end may follow.
         """
-        steps = prefix.size(-1)
-        logs[..., list(self.never)] = -torch.inf
+        steps = prefix.shape[-1]
+        logs[..., list(self.never)] = -np.inf
         if steps < self.min_length:
-            logs[..., self.end] = -torch.inf
+            logs[..., self.end] = -np.inf
         for row in self.forbidden:
             *before, last = row
-            if not before:
-                logs[..., last] = -torch.inf
-            elif steps >= len(before):
-                here = (prefix[..., steps - len(before) :] == torch.tensor(before)).all(-1)
-                logs[..., last].masked_fill_(here, -torch.inf)
+            if steps >= len(before):
+                logs[(prefix[..., steps - len(before) :] == before).all(-1), last] = -np.inf
         if self.no_repeat and steps >= self.no_repeat:
             self._forbid_repeats(logs, prefix)
         if over.any():
-            ending = logs[over, :, self.end].clone()
+            ending = logs[over, :, self.end]
+            logs[over] = -np.inf
             # Where even the end is forbidden it must come all the same: an answer is bounded.
-            ending = torch.where(ending.isfinite(), ending, torch.zeros_like(ending))
-            logs[over] = -torch.inf
-            logs[over, :, self.end] = ending
+            logs[over, :, self.end] = np.where(np.isfinite(ending), ending, 0)
         return logs
 
-    def _forbid_repeats(self, logs: Tensor, prefix: Tensor) -> None:
-        n, steps = self.no_repeat, prefix.size(-1)
-        grams = prefix.unfold(-1, n, 1)  # (B, K, t − n + 1, n)
-        last = prefix[..., steps - n + 1 :].unsqueeze(2)
-        same = (grams[..., :-1] == last).all(-1)
-        b, k, place = same.nonzero(as_tuple=True)
-        logs[b, k, grams[b, k, place, -1]] = -torch.inf
+    def _forbid_repeats(self, logs: FloatArray, prefix: IntArray) -> None:
+        n, steps = self.no_repeat, prefix.shape[-1]
+        grams = np.lib.stride_tricks.sliding_window_view(prefix, n, axis=-1)  # (B, K, t − n + 1, n)
+        last = prefix[..., None, steps - n + 1 :]
+        b, k, place = np.nonzero((grams[..., :-1] == last).all(-1))
+        logs[b, k, grams[b, k, place, -1]] = -np.inf
 
 
 def progress(said: Sequence[int], word: Sequence[int]) -> int:

@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from longshort.data.batching import batches_by_length
+from longshort.sequence.draws import Draws
 from longshort.settings import Settings
-from longshort.tasks.seq2seq.batch import padded
 from longshort.tasks.seq2seq.beam import Hypothesis, search
 from longshort.tasks.seq2seq.constraints import Constraints
 from longshort.tasks.seq2seq.draw import draw
-from longshort.tasks.seq2seq.network import Seq2SeqNetwork
-
-IntArray = NDArray[np.int32]
+from longshort.tasks.seq2seq.steps import Begin
 
 METHODS = ("beam", "sample")
 # Sources that are decoded side by side.
@@ -81,40 +78,30 @@ class Decoding(Settings):
 
 
 def answers(
-    network: Seq2SeqNetwork,
-    sources: Sequence[IntArray],
+    begin: Begin,
+    sources: Sequence[NDArray[np.integer]],
     decoding: Decoding,
     constraints: Constraints,
     limits: Sequence[int],
-    *,
-    rounds: bool = False,
 ) -> list[list[Hypothesis]]:
     """The best answers to each source, the best first.
 
     Args:
-        network: in evaluation.
+        begin: reads sources, with a network in evaluation.
         sources: tokens, (S_i,) each, at least 1.
         decoding: how.
         constraints: what no answer, and what every answer holds.
         limits: tokens of each answer at most.
-        rounds: whether products may round their two sides to bfloat16, as a training in bfloat16 does.
     """
     found: list[list[Hypothesis]] = [[] for _ in sources]
-    generator = torch.Generator()
-    if decoding.seed is None:
-        generator.seed()
-    else:
-        generator.manual_seed(decoding.seed)
-    lengths = [len(source) for source in sources]
-    batches = batches_by_length(lengths, BATCH, 0, spread=0)
+    draws, most = Draws(decoding.seed), np.array(limits)
+    batches = batches_by_length([len(source) for source in sources], BATCH, 0, spread=0)
     for chosen in sorted(batches, key=lambda batch: int(batch.min())):
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=rounds):
-            memory = network.encode(*padded([sources[k] for k in chosen]))
-            limit = torch.tensor([limits[k] for k in chosen])
-            if decoding.method == "sample":
-                results = draw(network, memory, decoding, constraints, limit, generator)
-            else:
-                results = search(network, memory, decoding, constraints, limit)
+        read = [sources[k] for k in chosen]
+        if decoding.method == "sample":
+            results = draw(begin(read, decoding.n_best), decoding, constraints, most[chosen], draws)
+        else:
+            results = search(begin(read, decoding.beam), decoding, constraints, most[chosen])
         for k, hypotheses in zip(chosen, results, strict=True):
             found[k] = hypotheses[: decoding.n_best]
     return found

@@ -11,27 +11,27 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
+import torch
 from numpy.typing import NDArray
 
 from longshort.artifact import RunDirectory
 from longshort.errors import InputError
 from longshort.estimator import Checks, Estimator
 from longshort.exportable import Exportable
-from longshort.tasks.seq2seq.alignment import Alignment, align
+from longshort.tasks.seq2seq.alignment import Alignment
+from longshort.tasks.seq2seq.answering import KINDS, Answering, Kind
 from longshort.tasks.seq2seq.beam import Hypothesis
 from longshort.tasks.seq2seq.config import Defaults, Plan, Seq2SeqConfig
-from longshort.tasks.seq2seq.constraints import Constraints
-from longshort.tasks.seq2seq.decoding import Decoding, answers
+from longshort.tasks.seq2seq.decoding import Decoding
 from longshort.tasks.seq2seq.evaluation import Seq2SeqScores
 from longshort.tasks.seq2seq.examples import Examples, read_parts, write_parts
 from longshort.tasks.seq2seq.likelihood import log_likelihoods
-from longshort.tasks.seq2seq.material import Material, cut_to
+from longshort.tasks.seq2seq.material import Material
 from longshort.tasks.seq2seq.network import Seq2SeqNetwork
 from longshort.tasks.seq2seq.problem import Encoded
+from longshort.tasks.seq2seq.stepper import Stepper
 from longshort.tasks.seq2seq.vocabulary import Vocabulary
 from longshort.training import Hardware, Progress
-
-IntArray = NDArray[np.int32]
 
 VOCABULARIES, ANSWERS = ("tokenizer.json", "tokenizer-targets.json"), "answers.parquet"
 
@@ -77,18 +77,29 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
 
     Attributes:
         defaults: what the task takes where the settings say nothing.
-        columns: what an answer's source and the answer are called in tables.
         metric: by which models are compared first of all.
-        from_end: whether of a source that is too long the end is read.
     """
 
     settings_type = Seq2SeqConfig
     scores_type = Seq2SeqScores
     half = True
     defaults: ClassVar[Defaults]
-    columns: ClassVar[tuple[str, str]]
     metric: ClassVar[str]
-    from_end: ClassVar[bool] = False
+
+    @property
+    def kind(self) -> Kind:
+        """How the task differs from the others."""
+        return KINDS[self.task]
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """What an answer's source and the answer are called in tables."""
+        return self.kind.columns
+
+    @property
+    def from_end(self) -> bool:
+        """Whether of a source that is too long the end is read."""
+        return self.kind.from_end
 
     @property
     def name(self) -> str:
@@ -97,14 +108,7 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
 
     def decoding(self, **settings: Any) -> Decoding:
         """How answers are found: as the model's settings say, and changed by `settings`, fields of `Decoding`."""
-        plan = self.fitted.plan
-        known = {
-            "length_penalty": self.config.length_penalty,
-            "no_repeat": plan.no_repeat,
-            "max_length": plan.max_target,
-        }
-        beam = max(self.config.beam, settings.get("n_best", 1) if settings.get("method") != "sample" else 1)
-        return Decoding.from_dict({"beam": beam, **known, **settings})
+        return self._answering.decoding(**settings)
 
     def evaluate(self, data: Any = None, **decoding: Any) -> Any:
         """Score beside the baselines: on new data as `fit` takes it, or what `fit` held out if None.
@@ -142,24 +146,9 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
             self._need_attention()
         sources = self.fitted.held_out.sources if data is None else self._sources(data)
         found = self._found(sources, settings)
-        rows = [
-            (self.shown(source), self._said(hypothesis), rank, hypothesis.score)
-            for source, hypotheses in zip(sources, found, strict=True)
-            for rank, hypothesis in enumerate(hypotheses, 1)
-        ]
-        schema = {self.columns[0]: pl.String, self.columns[1]: pl.String, "rank": pl.Int64, "score": pl.Float64}
-        table = pl.DataFrame(rows, schema=schema, orient="row")
-        if alignments:
-            looked = [
-                self.aligned(source, answer) if answer else None
-                for source, answer in zip(
-                    np.repeat(sources, [len(f) for f in found]), table[self.columns[1]], strict=True
-                )
-            ]
-            table = table.with_columns(alignment=pl.Series([a.words() if a else "" for a in looked], dtype=pl.String))
-            if self.fitted.plan.copy:
-                copied = [a.bracketed() if a else "" for a in looked]
-                table = table.with_columns(copied=pl.Series(copied, dtype=pl.String))
+        columns = self._answering.table(sources, found, self.shown, self.aligned if alignments else None)
+        types = {"rank": pl.Int64, "score": pl.Float64}
+        table = pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in columns})
         return table if settings.n_best > 1 else table.drop("rank")
 
     def align(self, source: Any, answer: str | None = None) -> Alignment:
@@ -232,8 +221,6 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
             run.write_table(ANSWERS, pl.DataFrame(fitted.answers))
 
     def _restore(self, run: RunDirectory, checks: Checks, scores: Any) -> Fitted:
-        import torch
-
         from longshort.tasks.seq2seq.training import make_network
 
         described = run.read_json("model.json")
@@ -265,46 +252,29 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
     def _all_answers(self, examples: Examples, decoding: dict[str, Any]) -> dict[str, list[str]]:
         """Of our model and of every baseline the answers to examples."""
         found = self._found(examples.sources, self.decoding(**{**decoding, "n_best": 1}))
-        return {self.name: [self._said(best) for best, *_ in found], **self._rivals(examples.sources)}
+        said = [self._answering.said(best) for best, *_ in found]
+        return {self.name: said, **self._rivals(examples.sources)}
+
+    @property
+    def _answering(self) -> Answering:
+        fitted = self.fitted
+        return Answering(self.kind, self.config, fitted.plan, fitted.sources, fitted.targets)
+
+    def _begin(self, sources: Sequence[NDArray[np.integer]], width: int) -> Stepper:
+        return Stepper(self.fitted.network, sources, width)
 
     def _found(self, sources: Sequence[str], settings: Decoding) -> list[list[Hypothesis]]:
-        fitted = self.fitted
-        tokens = self._tokens(sources)
-        limits = [min(settings.max_length, self._limit(len(row))) for row in tokens]
-        vocabulary = fitted.targets
-        special = tuple(range(vocabulary.end + 1, len(vocabulary)))
-        constraints = Constraints(
-            end=vocabulary.end,
-            never=(vocabulary.begin, *special),
-            forbidden=tuple(tuple(row.tolist()) for row in vocabulary.encode(settings.forbidden)),
-            forced=tuple(tuple(row.tolist()) for row in vocabulary.encode(settings.forced)),
-            min_length=settings.min_length,
-            no_repeat=settings.no_repeat,
-        )
-        precision = Hardware(precision="auto").resolved(self.half).precision
-        rounds = precision == "bf16-mixed"
-        found = answers(fitted.network, tokens, settings, constraints, limits, rounds=rounds)
-        # What is empty has an empty answer.
-        nothing = Hypothesis(np.zeros(0, dtype=np.int64), 0.0, 0.0)
-        return [row if source else [nothing] for source, row in zip(sources, found, strict=True)]
-
-    def _tokens(self, sources: Sequence[str]) -> list[IntArray]:
-        return cut_to(self.fitted.sources.encode(sources), self.fitted.plan.max_source, self.from_end)
-
-    def _said(self, hypothesis: Hypothesis) -> str:
-        return self.fitted.targets.decode(hypothesis.tokens)
+        rounds = Hardware(precision="auto").resolved(self.half).precision == "bf16-mixed"
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=rounds):
+            return self._answering.found(self._begin, sources, settings)
 
     def _perplexity(self, sources: Sequence[str], targets: Sequence[str]) -> float:
         """Exponential of the mean negative log-likelihood of a target token, the end included."""
         fitted = self.fitted
         written = [row[: fitted.plan.max_target] for row in fitted.targets.encode(targets)]
-        pairs = Encoded(self._tokens(sources), written, fitted.targets.begin, fitted.targets.end)
+        pairs = Encoded(self._answering.tokens(sources), written, fitted.targets.begin, fitted.targets.end)
         logs = log_likelihoods(fitted.network, pairs)
         return math.exp(min(-logs.sum() / sum(len(row) + 1 for row in written), 700.0))
-
-    def _limit(self, length: int) -> int:
-        """Tokens of an answer at most, for a source of so many."""
-        return self.fitted.plan.max_target
 
     def shown(self, source: str) -> str:
         """A source, as examples have it, as people read it."""
@@ -312,13 +282,11 @@ class Seq2Seq(Estimator[Seq2SeqConfig, Material, Fitted]):
 
     def answer(self, sources: Sequence[str]) -> list[str]:
         """The best answer to each source, as examples have it."""
-        return [self._said(best) for best, *_ in self._found(sources, self.decoding())]
+        return [self._answering.said(best) for best, *_ in self._found(sources, self.decoding())]
 
     def aligned(self, source: str, answer: str) -> Alignment:
         """`align` of a source as examples have it."""
-        fitted = self.fitted
-        (read,), (written,) = self._tokens([source]), fitted.targets.encode([answer])
-        return align(fitted.network, fitted.sources, fitted.targets, read, written)
+        return self._answering.align(self._begin, source, answer)
 
     # -- what a task fills in ------------------------------------------------------------------------------------------
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from longshort.errors import InputError
+from longshort.tasks.seq2seq.answering import cut_to
 from longshort.tasks.seq2seq.config import Defaults, Plan, Seq2SeqConfig, chosen, make_plan, vocabulary_size
 from longshort.tasks.seq2seq.examples import NONE, PARTS, Examples
 from longshort.tasks.seq2seq.problem import Encoded, batch_count
 from longshort.tasks.seq2seq.vocabulary import Vocabulary, distinct_parts
-
-IntArray = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -101,12 +97,6 @@ def make_material(
         batches=batch_count(encoded["training"].lengths, chosen(config, defaults, "batch_tokens")),
     )
     return Material(parts, sources, targets, encoded, plan, data, tuple(notes), more or {})
-
-
-def cut_to(tokens: list[IntArray], most: int, from_end: bool) -> list[IntArray]:
-    """What is read of sources: at most so many tokens of each, and a line's worth of nothing where there is none."""
-    nothing = np.zeros(1, dtype=np.int32)
-    return [(row[-most:] if from_end else row[:most]) if len(row) else nothing for row in tokens]
 
 
 def _cut(given: dict[str, Examples], config: Seq2SeqConfig) -> dict[str, Examples]:

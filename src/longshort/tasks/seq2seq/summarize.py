@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from longshort.data.pairs import Pairs, read_pairs, read_sources
+from longshort.data.pairs import Pairs, read_pairs
+from longshort.data.sources import read_sources
 from longshort.scores import HIGHEST, Metric
 from longshort.tasks.seq2seq import metrics
 from longshort.tasks.seq2seq.baselines import Retrieval, central_sentence, check_scikit_learn, first_words
@@ -52,7 +53,6 @@ class Summarizer(Seq2Seq):
 
     task = "summarize"
     scores_type = SummarizeScores
-    columns = ("document", "summary")
     metric = "ROUGE-1"
     next_steps = {  # noqa: RUF012 - as the base class says
         "Summarize": 'longshort predict {run} --text "…"',

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from longshort.data.pairs import Pairs, read_pairs, read_sources
+from longshort.data.pairs import Pairs, read_pairs
+from longshort.data.sources import read_sources
 from longshort.scores import HIGHEST, Metric
 from longshort.tasks.seq2seq import metrics
 from longshort.tasks.seq2seq.baselines import Retrieval, check_scikit_learn
@@ -50,7 +51,6 @@ class Translator(Seq2Seq):
 
     task = "translate"
     scores_type = TranslateScores
-    columns = ("source", "translation")
     metric = "BLEU"
     next_steps = {  # noqa: RUF012 - as the base class says
         "Translate": 'longshort predict {run} --text "…"',
@@ -98,9 +98,6 @@ class Translator(Seq2Seq):
 
     def _sources(self, data: Any) -> Sequence[str]:
         return read_sources(data, column=self.fitted.more["columns"][0])[0]
-
-    def _limit(self, length: int) -> int:
-        return min(self.fitted.plan.max_target, 2 * length + 10)
 
     def _rivals(self, sources: Sequence[str]) -> dict[str, list[str]]:
         training = self.fitted.parts["training"]
