@@ -16,6 +16,14 @@ SAMPLINGS = (
     {"seed": 3, "top_p": 0.9, "stop": "\n"},
     {"seed": 4, "top_k": 3, "repetition_penalty": 1.2},
 )
+SENTENCES = ["one two", "three four five one one two", "", "none of this"]
+HISTORIES = [["tell me where"], [("user", "I am in Rome now"), ("A", "and what now"), ("B", "tell me where")]]
+DECODINGS = (
+    {"beam": 1},
+    {"n_best": 3, "length_penalty": 0.5, "alignments": True},
+    {"forced": ("du",), "forbidden": ("unu",), "beam": 4},
+    {"method": "sample", "n_best": 2, "seed": 5, "top_p": 0.9, "max_length": 5},
+)
 
 
 def compare(folder):
@@ -23,6 +31,7 @@ def compare(folder):
     from longshort.runtime import load
 
     asked = {"forecast": forecasts, "language": language, "classify": classes}
+    asked |= dict.fromkeys(("translate", "summarize", "chat"), answers)
     found = {}
     for run in sorted(path.parent for path in folder.glob("*/manifest.json")):
         told = asked[run.name.partition("-")[0]](load(run), run)
@@ -48,6 +57,12 @@ def classes(model, run):
     if run.name.endswith("texts"):
         return {"list": model.predict(TEXTS), "table": model.predict(run.parent / "reviews.csv")}
     return {"list": model.predict([*np.load(run.parent / "values.npz").values()])}
+
+
+def answers(model, run):
+    sources = HISTORIES if "chat" in run.name else SENTENCES
+    told = {f"answers-{k}": model.predict(sources, **how) for k, how in enumerate(DECODINGS)}
+    return told if "chat" in run.name else {**told, "lines": model.predict(run.parent / "sources.txt")}
 
 
 def live(model):

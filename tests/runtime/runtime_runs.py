@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from runtime_answers import SAMPLINGS, TEXTS
+from runtime_answers import DECODINGS, HISTORIES, SAMPLINGS, SENTENCES, TEXTS
 
-from longshort import Classifier, Forecaster, LanguageModel
+from longshort import Chatbot, Classifier, Forecaster, LanguageModel, Summarizer, Translator
 from longshort.artifact import to_json
 from longshort.sequence.writer import Writer
+
+TINY = {"hidden_size": 8, "embedding_size": 8, "vocabulary_size": 280, "max_target": 10, "beam": 2, "steps": 5}
+TINY |= {"batch_tokens": 300, "test": 0}
 
 
 def make(folder):
@@ -20,6 +23,7 @@ def make(folder):
     forecasts(folder)
     language(folder)
     classes(folder)
+    answers(folder)
 
 
 def forecasts(folder):
@@ -97,6 +101,29 @@ def classes(folder):
     model = Classifier(cell="gru", members=1, **sizes).fit(table.fill_nan(None), run=run)
     np.savez(folder / "values.npz", *values)
     keep(run, "list", model.predict(values))
+
+
+def answers(folder):
+    rng = np.random.default_rng(0)
+    words = {"one": "unu", "two": "du", "three": "tri", "four": "kvar", "five": "kvin"}
+    rows = [rng.choice(list(words), rng.integers(2, 8)) for _ in range(60)]
+    pairs = [(" ".join(row), " ".join(words[w] for w in row)) for row in rows]
+    (folder / "sources.txt").write_text("\n".join(source for source, _ in pairs[:5]) + "\n")
+    talks = [[f"I am in {city} now", "and what now", "tell me where", f"in {city}"] for city in ("Rome", "Oslo") * 15]
+    two = {"encoder_layers": 2, "decoder_layers": 2}
+    fits = {
+        "translate-feeding": (Translator(shared=False, input_feeding=True, **TINY, **two), pairs),
+        "summarize-covering": (Summarizer(attention="additive", coverage=True, **TINY), pairs),
+        "chat-copying": (Chatbot(**TINY), talks),
+    }
+    for name, (model, data) in fits.items():
+        model.fit(data, run=folder / name)
+        model.half = False  # answers in float32, also where the machine would round to bfloat16
+        sources = HISTORIES if "chat" in name else SENTENCES
+        for number, how in enumerate(DECODINGS):
+            keep(folder / name, f"answers-{number}", model.predict(sources, **how))
+        if "chat" not in name:
+            keep(folder / name, "lines", model.predict(folder / "sources.txt"))
 
 
 def keep(run, name, table):

@@ -23,6 +23,9 @@ _RUNTIMES = {
     "forecast": ("longshort.runtime.forecast", "Forecaster"),
     "language": ("longshort.runtime.language", "LanguageModel"),
     "classify": ("longshort.runtime.classify", "Classifier"),
+    "translate": ("longshort.runtime.seq2seq", "Translator"),
+    "summarize": ("longshort.runtime.seq2seq", "Summarizer"),
+    "chat": ("longshort.runtime.seq2seq", "Chatbot"),
 }
 
 

@@ -25,6 +25,12 @@ def softplus(x: FloatArray) -> FloatArray:
     return y
 
 
+def log_sigmoid(x: FloatArray) -> FloatArray:
+    """The natural logarithm of `sigmoid`."""
+    y: FloatArray = -softplus(-x)
+    return y
+
+
 def log_softmax(x: FloatArray) -> FloatArray:
     """The natural logarithm of `softmax`."""
     shifted = x - x.max(-1, keepdims=True)

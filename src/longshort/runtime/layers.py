@@ -100,15 +100,28 @@ class Stream:
     def __init__(
         self, number: int, memory: bool, layers: Sequence[_Direction], batch: int, state: Sequence[State] | None
     ) -> None:
-        self._memory, self._batch, self._inputs = memory, batch, layers[0].inputs
+        self._number, self._memory, self._weights = number, memory, layers
         self._sizes = [(one.output, one.hidden)[: 1 + memory] for one in layers]
-        self._layers = [
-            _core.stream_float32(number, batch, one.inputs, one.hidden, one.projected, one.addresses, 0.0, 0.0, False)
-            for one in layers
-        ]
-        self._between = [np.empty((batch, one.output), np.float32) for one in layers]
+        self._begin(batch)
         if state is not None:
             self.state = list(state)
+
+    def _begin(self, batch: int) -> None:
+        self._batch, self._inputs = batch, self._weights[0].inputs
+        self._layers = [
+            _core.stream_float32(
+                self._number, batch, one.inputs, one.hidden, one.projected, one.addresses, 0.0, 0.0, False
+            )
+            for one in self._weights
+        ]
+        self._between = [np.empty((batch, one.output), np.float32) for one in self._weights]
+
+    def select(self, rows: NDArray[np.int64]) -> None:
+        """Go on with some of the sequences, (B',), in this order; one may occur several times, as in a beam search."""
+        state = [tuple(part[rows] for part in parts) for parts in self.state]
+        if len(rows) != self._batch:
+            self._begin(len(rows))
+        self.state = state
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """One step."""
