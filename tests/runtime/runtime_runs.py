@@ -14,7 +14,7 @@ from longshort import Chatbot, Classifier, Forecaster, LanguageModel, Summarizer
 from longshort.artifact import to_json
 from longshort.sequence.writer import Writer
 
-TINY = {"hidden_size": 8, "embedding_size": 8, "vocabulary_size": 280, "max_target": 10, "beam": 2, "steps": 5}
+TINY = {"hidden_size": 8, "embedding_size": 8, "vocabulary_size": 280, "max_target": 10, "beam": 2, "steps": 3}
 TINY |= {"batch_tokens": 300, "test": 0}
 
 
@@ -43,7 +43,7 @@ def forecasts(folder):
         "forecast-none": {"past": ["price"]},
     }
     for name, columns in roles.items():
-        sizes = {"num_layers": 2 if "lstm" in name else 1, "hidden_size": 8, "steps": 10, "members": 2}
+        sizes = {"num_layers": 2 if "lstm" in name else 1, "hidden_size": 8, "steps": 3, "members": 2}
         model = Forecaster(horizon=4, cell=name.partition("-")[2], test_windows=0, **sizes)
         told = table
         if "known" in columns:  # of the last days only the price is known
@@ -66,7 +66,7 @@ def language(folder):
     (folder / "long.txt").write_text(text)
     for kind, cell in {"characters": "lstm", "words": "gru", "subwords": "lstm", "bytes": "rnn"}.items():
         size = {"vocabulary_size": 280} if kind == "subwords" else {}
-        sizes = {"hidden_size": 12, "embedding_size": 8, "num_layers": 2, "steps": 10, "batch_size": 4}
+        sizes = {"hidden_size": 12, "embedding_size": 8, "num_layers": 2, "steps": 3, "batch_size": 4}
         run = folder / f"language-{kind}"
         model = LanguageModel(tokens=kind, cell=cell, **sizes, **size).fit(folder / "long.txt", run=run)
         # Draws in float32, also where the machine would round to bfloat16.
@@ -84,9 +84,11 @@ def classes(folder):
     labels = [("good", "bad")[k % 2] for k in range(60)]
     texts = [" ".join(rng.choice([*words[label], "the", "film"], rng.integers(3, 9))) for label in labels]
     pl.DataFrame({"text": texts, "label": labels}).write_csv(folder / "reviews.csv")
-    sizes = {"hidden_size": 6, "steps": 10, "batch_size": 8, "test": 0}
+    sizes = {"hidden_size": 6, "steps": 3, "batch_size": 8, "test": 0}
     run = folder / "classify-texts"
-    model = Classifier(members=2, num_layers=2, max_length=40, **sizes).fit(folder / "reviews.csv", run=run)
+    model = Classifier(members=2, num_layers=2, max_length=40, embedding_size=8, character_buckets=500, **sizes).fit(
+        folder / "reviews.csv", run=run
+    )
     keep(run, "list", model.predict(TEXTS))
     keep(run, "table", model.predict(folder / "reviews.csv"))
     steps = rng.integers(3, 12, 40)
