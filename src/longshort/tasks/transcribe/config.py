@@ -227,6 +227,26 @@ def ranges(plan: Plan) -> Ranges:
     }
 
 
+@dataclass(frozen=True)
+class Dimensions:
+    """Sizes of the network.
+
+    Attributes:
+        inputs: numbers of a frame.
+        stride: frames to a step.
+        hidden_size, num_layers: as in the settings.
+        live: whether it reads in one direction.
+        units: that it emits, the blank included.
+    """
+
+    inputs: int
+    stride: int
+    hidden_size: int
+    num_layers: int
+    live: bool
+    units: int
+
+
 def kernel_of(stride: int) -> int:
     """Frames that a step looks at."""
     return 2 * stride + 1

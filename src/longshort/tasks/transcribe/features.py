@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 FloatArray = NDArray[np.float32]
 
@@ -57,8 +55,8 @@ class LogMel:
         self.rate, self.mels = rate, mels
         self.window, self.hop = round(WINDOW * rate), round(HOP * rate)
         self.size = 1 << (self.window - 1).bit_length()
-        self._taper = torch.hann_window(self.window, periodic=True)
-        self._filters = torch.from_numpy(mel_filters(rate, self.size, mels)).float().T.contiguous()
+        self._taper = np.hanning(self.window + 1)[:-1].astype(np.float32)
+        self._filters = np.ascontiguousarray(mel_filters(rate, self.size, mels).T, np.float32)
 
     def count(self, samples: int) -> int:
         """Frames of so many samples."""
@@ -68,17 +66,18 @@ class LogMel:
         """Of samples (N,) all frames that lie in them, (count(N), mels)."""
         frames = self.count(len(samples))
         found = np.empty((frames, self.mels), np.float32)
-        sound = torch.from_numpy(np.ascontiguousarray(samples, np.float32))
+        sound = np.asarray(samples, np.float32)
         for begin in range(0, frames, FRAMES):
             end = min(begin + FRAMES, frames)
             part = sound[begin * self.hop : (end - 1) * self.hop + self.window]
-            found[begin:end] = self._frames(part).numpy()
+            found[begin:end] = self._frames(part)
         return found
 
-    def _frames(self, sound: Tensor) -> Tensor:
-        spectrum = torch.fft.rfft(sound.unfold(0, self.window, self.hop) * self._taper, n=self.size)
-        energy = spectrum.real.square() + spectrum.imag.square()
-        found: Tensor = (energy @ self._filters).clamp_min(FLOOR).log()
+    def _frames(self, sound: FloatArray) -> FloatArray:
+        windows = np.lib.stride_tricks.sliding_window_view(sound, self.window)[:: self.hop]
+        spectrum = np.fft.rfft(windows * self._taper, n=self.size)
+        energy = (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32)
+        found: FloatArray = np.log(np.maximum(energy @ self._filters, np.float32(FLOOR)))
         return found
 
 

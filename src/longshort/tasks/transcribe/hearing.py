@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from longshort.data.batching import batches_by_length
-from longshort.tasks.transcribe.config import Plan
-from longshort.tasks.transcribe.network import TranscribeNetwork
-from longshort.tasks.transcribe.problem import padded
+from longshort.tasks.transcribe.config import Dimensions, Plan
 from longshort.tasks.transcribe.recognition import Recognition
 from longshort.tasks.transcribe.search import Search
 from longshort.tasks.transcribe.transcript import Transcript
@@ -25,14 +23,33 @@ BATCH = 16
 LOUDNESS = 0.1
 
 
-def hear(network: TranscribeNetwork, features: Sequence[FloatArray]) -> list[FloatArray]:
+class Ear(Protocol):
+    """A network as it is used, by whomever it is computed: with PyTorch or without.
+
+    Attributes:
+        dims: its sizes.
+    """
+
+    dims: Dimensions
+
+    def hear(self, frames: FloatArray, lengths: NDArray[np.int64]) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Log-probabilities (S, B, V) of frames (T, B, C), 0 behind the ends, and the steps of each recording, (B,)."""
+
+    def follow(self) -> Callable[[FloatArray], FloatArray]:
+        """Reads a recording some padded frames at a time, (T, C) to log-probabilities (S, V), without going back."""
+
+
+def hear(network: Ear, features: Sequence[FloatArray]) -> list[FloatArray]:
     """Log-probabilities of recordings, (S_i, V) each, from normalised features, (T_i, C) each."""
     found: list[FloatArray] = [np.zeros((0, 0), np.float32)] * len(features)
     for chosen in batches_by_length([len(f) for f in features], BATCH, 0, spread=0):
-        with torch.no_grad():
-            logs, steps = network(*padded([features[k] for k in chosen]))
+        lengths = np.array([len(features[k]) for k in chosen], dtype=np.int64)
+        frames = np.zeros((lengths.max(), len(chosen), network.dims.inputs), np.float32)
         for place, k in enumerate(chosen):
-            found[k] = logs[: int(steps[place]), place].numpy().copy()
+            frames[: len(features[k]), place] = features[k]
+        logs, steps = network.hear(frames, lengths)
+        for place, k in enumerate(chosen):
+            found[k] = logs[: steps[place], place].copy()
     return found
 
 

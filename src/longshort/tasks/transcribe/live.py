@@ -6,14 +6,13 @@ import time
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from longshort.data.audio import Resampler, mixed
 from longshort.errors import InputError
 from longshort.tasks.transcribe.config import EDGE, Plan, kernel_of
 from longshort.tasks.transcribe.features import FeatureStream, LogMel
-from longshort.tasks.transcribe.network import TranscribeNetwork
+from longshort.tasks.transcribe.hearing import Ear
 from longshort.tasks.transcribe.normalising import Prior, Running
 from longshort.tasks.transcribe.recognition import Recognition
 from longshort.tasks.transcribe.transcript import Transcript
@@ -24,30 +23,21 @@ FloatArray = NDArray[np.float32]
 class Steps:
     """Normalised frames to log-probabilities, chunk by chunk; no frame is read twice by the recurrent layers."""
 
-    def __init__(self, network: TranscribeNetwork) -> None:
-        self._network, dims = network, network.dims
-        self._stride, self._kernel = dims.stride, kernel_of(dims.stride)
-        self._streams: list[Any] = [layer.stream() for layer in network.recurrent]
-        self._kept = torch.zeros(EDGE, 1, dims.inputs)
+    def __init__(self, network: Ear) -> None:
+        dims = network.dims
+        self._read, self._stride, self._kernel = network.follow(), dims.stride, kernel_of(dims.stride)
+        self._kept = np.zeros((EDGE, dims.inputs), np.float32)
         self._units = dims.units
 
     def __call__(self, frames: FloatArray, last: bool = False) -> FloatArray:
         """The steps that these frames complete, (S, V); after the last ones all the rest."""
-        after = torch.zeros(EDGE if last else 0, *self._kept.shape[1:])
-        frames_ = torch.cat([self._kept, torch.from_numpy(frames).unsqueeze(1), after])
-        steps = max(0, (len(frames_) - self._kernel) // self._stride + 1)
-        self._kept = frames_[steps * self._stride :]
+        after = np.zeros((EDGE if last else 0, self._kept.shape[1]), np.float32)
+        frames = np.concatenate((self._kept, frames, after))
+        steps = max(0, (len(frames) - self._kernel) // self._stride + 1)
+        self._kept = frames[steps * self._stride :]
         if not steps:
             return np.zeros((0, self._units), np.float32)
-        with torch.no_grad():
-            read = self._network.convolve(frames_[: (steps - 1) * self._stride + self._kernel])
-            rows = []
-            for x in read:
-                for stream in self._streams:
-                    x = stream(x)
-                rows.append(x.clone())
-            found: FloatArray = self._network.emit(torch.cat(rows)).numpy()
-        return found
+        return self._read(frames[: (steps - 1) * self._stride + self._kernel])
 
 
 class Live:
@@ -58,9 +48,7 @@ class Live:
     >>> live.finish().text                                   # doctest: +SKIP
     """
 
-    def __init__(
-        self, network: TranscribeNetwork, plan: Plan, prior: Prior, recognition: Recognition, rate: int
-    ) -> None:
+    def __init__(self, network: Ear, plan: Plan, prior: Prior, recognition: Recognition, rate: int) -> None:
         self._plan, self._recognition = plan, recognition
         self._resample: Any = Resampler(rate, plan.features.rate)
         self._features = FeatureStream(LogMel(plan.features.rate, plan.features.inputs))

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from longshort.nn import GRU, LSTM, RNN, locked_dropout
-from longshort.tasks.transcribe.config import EDGE, kernel_of, steps_of
+from longshort.tasks.transcribe.config import EDGE, Dimensions, kernel_of, steps_of
+
+FloatArray = NDArray[np.float32]
 
 LAYERS: dict[str, Any] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
-
-
-@dataclass(frozen=True)
-class Dimensions:
-    """Sizes of the network.
-
-    Attributes:
-        inputs: numbers of a frame.
-        stride: frames to a step.
-        hidden_size, num_layers: as in the settings.
-        live: whether it reads in one direction.
-        units: that it emits, the blank included.
-    """
-
-    inputs: int
-    stride: int
-    hidden_size: int
-    num_layers: int
-    live: bool
-    units: int
 
 
 @dataclass(frozen=True)
@@ -101,3 +86,25 @@ class TranscribeNetwork(nn.Module):
         """Log-probabilities from the last layer's output, float32."""
         found: Tensor = self.output(x).float().log_softmax(-1)
         return found
+
+    def hear(self, frames: FloatArray, lengths: NDArray[np.int64]) -> tuple[FloatArray, NDArray[np.int64]]:
+        """What `forward` says, from arrays to arrays."""
+        with torch.no_grad():
+            logs, steps = self(torch.from_numpy(frames), torch.from_numpy(lengths))
+        return logs.numpy(), steps.numpy()
+
+    def follow(self) -> Callable[[FloatArray], FloatArray]:
+        """Reads a recording some padded frames at a time, (T, C) to log-probabilities (S, V), without going back."""
+        streams = [layer.stream() for layer in self.recurrent]
+
+        def read(frames: FloatArray) -> FloatArray:
+            with torch.no_grad():
+                rows = []
+                for x in self.convolve(torch.from_numpy(frames).unsqueeze(1)):
+                    for stream in streams:
+                        x = stream(x)
+                    rows.append(x.clone())
+                found: FloatArray = self.emit(torch.cat(rows)).numpy()
+            return found
+
+        return read
