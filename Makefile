@@ -9,6 +9,8 @@ CSRC := $(wildcard csrc/*/*.h csrc/*/*.cpp csrc/include/longshort/*.h)
 # The core alone needs only cmake and g++.
 CORE := cmake -S . -DLONGSHORT_TESTS=ON
 NARROW := OFF
+# What was compiled for the package is kept, so that it compiles anew only what has changed.
+KEPT := --config-setting build-dir=build/package
 ENGINE_BENCH := build/core/engine_bench
 
 .PHONY: help demo test check format bench bench-engine wheel runtime core-test core-sanitize core-race core-bench clean
@@ -18,7 +20,8 @@ help:  ## what there is to make
 
 $(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(CSRC)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt scikit-build-core nanobind
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation $(KEPT) --editable '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED)  ## train a forecaster on Seattle's weather, compare it, draw the report
@@ -49,7 +52,7 @@ bench-engine: $(INSTALLED) $(ENGINE_BENCH)  ## the engine beside PyTorch (some f
 
 wheel: $(INSTALLED)  ## build the wheel, install it alone into a fresh environment, and use it there
 	rm -rf dist
-	$(BIN)/python -m build --wheel --sdist
+	$(BIN)/python -m build --no-isolation $(KEPT) --wheel --sdist
 	$(PYTHON) -m venv --clear .venv-wheel
 	.venv-wheel/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
 	cd .venv-wheel && bin/longshort --version && bin/python ../examples/forecast.py
