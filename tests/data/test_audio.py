@@ -24,6 +24,21 @@ def test_what_was_written_is_read(tmp_path, ending):
     assert audio_format(tmp_path / f"a.{ending}").seconds == 0.5
 
 
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg"])
+def test_what_a_file_holds_is_read_as_the_file(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    soundfile.write(path, tone(22_050), 22_050)
+    held = path.read_bytes()
+    np.testing.assert_array_equal(read_audio(held, 8000), read_audio(path, 8000))
+    assert audio_format(held) == audio_format(path)
+    for wrong, what in ((b"", "is empty"), (b"RIFF0000" + held, "cannot be read"), (b"\x00" * 99, "cannot be read")):
+        with pytest.raises(InputError, match=f"the sound.*{what}"):
+            read_audio(wrong, 8000)
+    if ending == "wav":
+        with pytest.raises(InputError, match="the sound: cut off"):
+            audio_format(held[:-9])
+
+
 def test_ogg_is_read_too(tmp_path):
     soundfile.write(tmp_path / "a.ogg", tone(16_000), 16_000)
     assert np.corrcoef(read_audio(tmp_path / "a.ogg", 16_000), tone(16_000))[0, 1] > 0.99

@@ -9,29 +9,38 @@ import pytest
 pytest.importorskip("fastapi")
 
 import httpx2
+import numpy as np
 
-from longshort import LanguageModel
+from longshort import Composer, LanguageModel, Transcriber
 from longshort.serve import Limits, create_app
 from longshort.serve.runs import load_runs
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tasks"))
 from test_contract import CASES, estimator, story
+from test_transcribe_estimator import QUICK, corpus
 
 HERE = "http://localhost"
 
 
 @pytest.fixture(scope="session")
 def paths(tmp_path_factory):
-    """A run directory for every task, named after it, and a language model of words."""
+    """A run directory for every task, named after it; language models of words and of subwords; "live", a transcriber
+    that hears sound as it arrives, and "rolls", a composer of piano rolls."""
     folder = tmp_path_factory.mktemp("served")
-    served = ("chat", "classify", "forecast", "language", "summarize", "translate")
     for case in CASES:
-        if case.task in served:
-            quick = {"test_windows": 0} if case.task == "forecast" else {}
-            estimator(case, **quick).fit(case.write(folder)).save(folder / "runs" / case.task)
+        quick = {"forecast": {"test_windows": 0}, "compose": {"test": 0.0}}.get(case.task, {})
+        estimator(case, **quick).fit(case.write(folder)).save(folder / "runs" / case.task)
     small = {"hidden_size": 8, "steps": 5, "batch_size": 4, "window": 16, "test": 0.2}
     for kind in ("words", "subwords"):
         LanguageModel(tokens=kind, **small).fit(story(folder)).save(folder / "runs" / kind)
+    (folder / "bells").mkdir()
+    heard = corpus(folder / "bells", 80)
+    Transcriber(live=True, **{**QUICK, "steps": 200, "test": 0.0}).fit(heard).save(folder / "runs" / "live")
+    rng = np.random.default_rng(0)
+    rolls = {f"train{k}": (rng.random((rng.integers(12, 30), 88)) < 0.06).astype(np.uint8) for k in range(8)}
+    np.savez(folder / "rolls.npz", **rolls)
+    small = {"hidden_size": 8, "num_layers": 1, "steps": 5, "batch_size": 4, "frame": 0.25, "test": 0.0}
+    Composer(**small).fit(folder / "rolls.npz").save(folder / "runs" / "rolls")
     return sorted((folder / "runs").iterdir())
 
 

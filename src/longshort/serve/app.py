@@ -91,7 +91,7 @@ def _add_run(app: FastAPI, run: Run, house: House) -> Card:
         name=run.name,
         task=run.task,
         verdict=scores.verdict if scores is not None else None,
-        session=any(getattr(route, "path", "").endswith("/session") for route in router.routes),
+        session=any(getattr(route, "name", "") == "session" for route in router.routes),
         about=more,
     )
 

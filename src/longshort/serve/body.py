@@ -1,4 +1,4 @@
-"""Bodies within bounds: of JSON, not too large, not too slow."""
+"""Bodies within bounds: of JSON or of audio, not too large, not too slow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from longshort.serve.engine import BUSY
 from longshort.serve.errors import send_problem
 from longshort.serve.house import House
+
+JSON, JSON_WANTED = ("application/json",), "JSON: Content-Type: application/json"
+# What recordings are called -> the format that they are then in.
+SOUNDS = {
+    **dict.fromkeys(("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"), "WAV"),
+    **dict.fromkeys(("audio/flac", "audio/x-flac"), "FLAC"),
+    **dict.fromkeys(("audio/ogg", "application/ogg", "audio/opus"), "OGG"),
+}
+SOUND_WANTED = "a recording: Content-Type: audio/wav, audio/flac or audio/ogg"
 
 
 class Body:
@@ -30,10 +39,10 @@ class Body:
         if len(parts) == 4 and parts[1] == "runs" and self._house.full(parts[2]):
             await send_problem(send, 429, BUSY)
             return
-        headers, most = Headers(scope=scope), self._limits.body_bytes
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            await send_problem(send, 415, "the body must be JSON: Content-Type: application/json")
+        headers, sound = Headers(scope=scope), scope["path"] in self._house.sounds
+        most = self._limits.audio_bytes if sound else self._limits.body_bytes
+        if content_type(headers) not in (SOUNDS if sound else JSON):
+            await send_problem(send, 415, f"the body must be {SOUND_WANTED if sound else JSON_WANTED}")
             return
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > most:
@@ -59,6 +68,11 @@ class Body:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, again, send)
+
+
+def content_type(headers: Headers) -> str:
+    """What a body is said to be."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _whole(receive: Receive, most: int) -> bytes | None:

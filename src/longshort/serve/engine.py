@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +19,8 @@ Answer = TypeVar("Answer")
 T = TypeVar("T")
 
 
+# So long something that goes in turns may keep the engine from other work, in seconds.
+TURN = 0.02
 BUSY = "too many requests are waiting: try again in a moment"
 
 
@@ -27,6 +30,9 @@ class BusyError(LongshortError):
 
 class LateError(LongshortError):
     """An answer took too long. The service answers 503."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer took too long: ask for less, or try again")
 
 
 class Engine:
@@ -38,6 +44,13 @@ class Engine:
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function there."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, _quietly, function, *arguments)
+
+    async def in_turns(self, steps: Generator[None, None, T]) -> T:
+        """What something with breaks returns; calls that came meanwhile have their turn every 20 ms."""
+        while True:
+            ended: tuple[T] | None = await self.run(_some, steps)
+            if ended is not None:
+                return ended[0]
 
     def close(self) -> None:
         """Wait for what runs, and end."""
@@ -90,7 +103,7 @@ class Together(Generic[Ask, Answer]):
         try:
             return await asyncio.wait_for(answer, self._limits.request_seconds)
         except asyncio.TimeoutError:
-            raise LateError("the answer took too long: ask for less, or try again") from None
+            raise LateError from None
 
     @property
     def full(self) -> bool:
@@ -143,6 +156,17 @@ def _quietly(function: Callable[..., T], *arguments: Any) -> T:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Note)
         return function(*arguments)
+
+
+def _some(steps: Generator[None, None, T]) -> tuple[T] | None:
+    """Go on for a turn: what is returned at the end, None before."""
+    until = time.perf_counter() + TURN
+    try:
+        while time.perf_counter() < until:
+            next(steps)
+    except StopIteration as end:
+        return (end.value,)
+    return None
 
 
 def _fail(answer: asyncio.Future[Any], error: Exception) -> None:

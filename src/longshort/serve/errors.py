@@ -32,8 +32,8 @@ STATUSES = {
     403: "The page that asks, or the name of the host, is not allowed.",
     408: "The body came too slowly.",
     413: "The body is too large.",
-    415: "The body is not application/json.",
-    422: "The body is JSON, but not what is asked for, or not what this run can use.",
+    415: "The body is of another content type.",
+    422: "The body, or a parameter, is not what is asked for, or not what this run can use.",
     429: "Too much is waiting: try again in a moment.",
     503: "It took too long, or the service is about to stop.",
 }
@@ -61,7 +61,7 @@ def describe(error: ValidationError | RequestValidationError) -> str:
     found = error.errors()
     parts = []
     for one in found[:SHOWN]:
-        place = ".".join(str(part)[:80] for part in one["loc"] if part != "body")
+        place = ".".join(str(part)[:80] for part in one["loc"] if part not in ("body", "query"))
         parts.append(f"{place}: {one['msg']}" if place else str(one["msg"]))
     if len(found) > SHOWN:
         parts.append(f"and {len(found) - SHOWN:,} more")

@@ -21,6 +21,7 @@ class House:
         self.metrics = Metrics()
         self.engine = Engine()
         self.sessions = Sessions(limits, self.metrics)
+        self.sounds: set[str] = set()  # addresses to which a recording is sent, in place of JSON
         self._generations = 0
         self._queues: dict[str, list[Together[Any, Any]]] = {}
 
@@ -38,13 +39,13 @@ class House:
 
     @asynccontextmanager
     async def generation(self) -> AsyncIterator[None]:
-        """Room for one text that is written.
+        """Room for one text or tune that is written.
 
         Raises:
             BusyError: as many as may be are being written.
         """
         if self._generations >= self.limits.generations:
-            raise BusyError("too many texts are being written: try again in a moment")
+            raise BusyError("too much is being written: try again in a moment")
         self._generations += 1
         self.metrics.generations.inc()
         try:

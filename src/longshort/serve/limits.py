@@ -18,6 +18,11 @@ LENGTH = 1_000  # tokens that are written
 SAMPLES = 4
 NEXT = 50  # tokens that may come next
 NAME = 200  # characters of a name
+SECONDS = 120  # of a recording
+LIVE_SECONDS = 3_600  # of a sound that is sent piece by piece
+BARS = 64  # of music that is written
+MIDI_BYTES = 262_144
+NOTES, QUARTERS = 2_000, 1_000  # of a tune to go on from
 LARGEST = 1e30  # of a number: its square still has room in float64
 
 
@@ -29,12 +34,13 @@ class Limits(Settings):
         wait_ms: milliseconds that a request waits for others to be computed together with.
         batch: requests that are computed together at most; 1 for none.
         queue: requests of one kind to one run that wait; the next ones are answered 429.
-        generations: texts that are written at the same time.
+        generations: texts and tunes that are written at the same time.
         sessions: WebSocket sessions that are open at the same time.
         session_idle_seconds: after so long without a message a session ends.
         session_seconds: so long a session may last.
         message_bytes: of a session's message.
         body_bytes: of a request's body.
+        audio_bytes: of a body that is a recording.
         upload_seconds: in which a body must have come.
         request_seconds: in which an answer must be begun, else 503.
         connections: open at the same time.
@@ -50,6 +56,7 @@ class Limits(Settings):
     session_seconds: float = 3_600.0
     message_bytes: int = 131_072
     body_bytes: int = 4_194_304
+    audio_bytes: int = 16_777_216
     upload_seconds: float = 10.0
     request_seconds: float = 60.0
     connections: int = 4_096
@@ -57,6 +64,6 @@ class Limits(Settings):
 
     def __post_init__(self) -> None:
         self._whole("batch", "queue", "generations", "sessions", "message_bytes", "body_bytes", least=1)
-        self._whole("connections", "stop_seconds", least=1)
+        self._whole("audio_bytes", "connections", "stop_seconds", least=1)
         self._number("wait_ms", below=1_000)
         self._number("session_idle_seconds", "session_seconds", "upload_seconds", "request_seconds", positive=True)

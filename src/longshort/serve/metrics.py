@@ -19,7 +19,7 @@ class Metrics:
         sessions: open, by run.
         messages: of sessions, by run and outcome: "ok", "wrong", "busy" where too much waits, "late" where it took too
             long.
-        generations: texts that are being written.
+        generations: texts and tunes that are being written.
     """
 
     content_type = CONTENT_TYPE_LATEST
@@ -42,7 +42,7 @@ class Metrics:
         self.messages = Counter(
             "longshort_messages", "Messages of sessions, by outcome.", ("run", "outcome"), registry=registry
         )
-        self.generations = Gauge("longshort_generations", "Texts that are being written.", registry=registry)
+        self.generations = Gauge("longshort_generations", "Texts and tunes that are being written.", registry=registry)
 
     def exposition(self) -> bytes:
         """All of it in Prometheus's format."""

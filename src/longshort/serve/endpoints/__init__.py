@@ -10,9 +10,11 @@ from typing import Any
 ENDPOINTS = {
     "chat": "longshort.serve.endpoints.chat",
     "classify": "longshort.serve.endpoints.classify",
+    "compose": "longshort.serve.endpoints.compose",
     "forecast": "longshort.serve.endpoints.forecast",
     "language": "longshort.serve.endpoints.language",
     "summarize": "longshort.serve.endpoints.answer",
+    "transcribe": "longshort.serve.endpoints.transcribe",
     "translate": "longshort.serve.endpoints.answer",
 }
 

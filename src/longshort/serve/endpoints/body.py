@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from longshort.errors import InputError
 from longshort.serve.limits import CHARACTERS, LARGEST, NAME
 
 
@@ -18,3 +20,15 @@ class Body(BaseModel):
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 Text = Annotated[str, Field(max_length=CHARACTERS)]
 Name = Annotated[str, Field(min_length=1, max_length=NAME)]
+
+
+def decoded(text: str, name: str) -> bytes:
+    """The bytes of a field in base64.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise InputError(f"{name}: no base64; write it with A-Z, a-z, 0-9, + and /, and = at the end") from None

@@ -14,13 +14,12 @@ from starlette.types import Receive, Scope, Send
 
 from longshort.sequence.sampling import Sampling
 from longshort.serve.endpoints.body import Body, Text
+from longshort.serve.engine import TURN
 from longshort.serve.house import House
 from longshort.serve.limits import LENGTH, NAME, NEXT, SAMPLES
 from longshort.serve.reader import TOKENS, Reader, Typed
 from longshort.serve.runs import Run
 
-# So long a text that is written may keep the engine from other work, in seconds.
-TURN = 0.02
 # The form of each event, as tools for OpenAPI take it.
 EVENT = {
     "type": "object",

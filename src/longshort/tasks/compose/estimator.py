@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from longshort.artifact import RunDirectory
-from longshort.data.midi import first_tune, tempo_of
+from longshort.data.midi import Tune, first_tune, tempo_of
 from longshort.errors import InputError, Note
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
@@ -21,12 +22,12 @@ from longshort.tasks.compose.composition import Composition
 from longshort.tasks.compose.config import ComposeConfig, Plan, ranges
 from longshort.tasks.compose.evaluation import ComposeScores, Corpus, score
 from longshort.tasks.compose.markov import Chain
-from longshort.tasks.compose.material import Material, Part, read_material, read_pieces
+from longshort.tasks.compose.material import Material, Part, piece_of, read_material, read_pieces
 from longshort.tasks.compose.next_steps import next_events
 from longshort.tasks.compose.pieces import Encoding, Piece
 from longshort.tasks.compose.scoring import nats
 from longshort.tasks.compose.training import Network, make_network, train_network
-from longshort.tasks.compose.writing import Composing, compose
+from longshort.tasks.compose.writing import Composing, compose, ended, writing
 from longshort.training import Hardware, Progress
 
 NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
@@ -101,16 +102,24 @@ class Composer(Estimator[ComposeConfig, Material, Fitted]):
         """A new tune, or one that goes on from another.
 
         Args:
-            before: a file with the tune to go on from, the first one of several; None for a new tune.
+            before: a file with the tune to go on from, the first one of several, or a `Tune`; None for a new tune.
             composing: the fields of `Composing` by name, such as `bars=8, temperature=0.9, key="D", tempo=100`.
 
         Raises:
             InputError: the tune cannot be read, or something is asked that cannot be.
         """
+        return ended(self.composing(before, **composing))
+
+    def composing(self, before: Any = None, **composing: Any) -> Generator[None, None, Composition]:
+        """The same as `compose`, with breaks in which others can have their turn; the tune is what it returns."""
         settings, fitted = Composing.from_dict(composing), self.fitted
-        start = None if before is None else self._pieces(before).pieces[0]
-        tempo = tempo_of(first_tune(before).score) if start is not None and fitted.plan.kind == "tokens" else None
-        (piece,) = compose(fitted.network, fitted.encoding, settings, fitted.openings, start)
+        start, tempo = None, None
+        if isinstance(before, Tune):
+            start, tempo = piece_of(before, fitted.encoding), tempo_of(before.score)
+        elif before is not None:
+            start = self._pieces(before).pieces[0]
+            tempo = tempo_of(first_tune(before).score) if fitted.plan.kind == "tokens" else None
+        (piece,) = yield from writing(fitted.network, fitted.encoding, settings, fitted.openings, start)
         return Composition.of(fitted.encoding, settings, piece, start, tempo)
 
     def evaluate(self, data: Any = None) -> ComposeScores:

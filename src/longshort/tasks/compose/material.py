@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from longshort.data.midi import Tune, read_tunes
+from longshort.data.midi import Tune, notes_of, read_tunes
 from longshort.data.music_tokens import MusicTokens
-from longshort.data.rolls import is_rolls, read_rolls
+from longshort.data.rolls import is_rolls, read_rolls, roll_of_notes
 from longshort.errors import InputError
 from longshort.tasks.compose.config import ComposeConfig, Plan, make_plan
 from longshort.tasks.compose.pieces import Encoding, Piece, RollEncoding, TokenEncoding
@@ -114,6 +114,24 @@ def read_pieces(source: Any, encoding: Encoding) -> tuple[Part, tuple[str, ...]]
     if not len(chosen):
         raise InputError(f"{source}: no note in it is on the keys of a piano; give other tunes")
     return chosen, notes
+
+
+def piece_of(tune: Tune, encoding: Encoding) -> Piece:
+    """A tune from MIDI as the network reads it; where that learnt from rolls, one whose notes begin with its frames.
+
+    Raises:
+        InputError: no note of it is on the keys of a piano.
+    """
+    if isinstance(encoding, RollEncoding):
+        piece: Piece = roll_of_notes(notes_of(tune.score), encoding.frame)
+        notes = int(piece.sum())
+    else:
+        assert isinstance(encoding, TokenEncoding)
+        piece = encoding.tokens.encode(tune.score)
+        notes = encoding.tokens.count_notes(piece)
+    if not notes:
+        raise InputError(f"{tune.name}: no note in it is on the keys of a piano; give another")
+    return piece
 
 
 def merged(parts: dict[str, Part]) -> Part:

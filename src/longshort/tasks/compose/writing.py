@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ KEY_BARS = 2
 BAR = 4.0
 
 IntArray = NDArray[np.int32]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -102,17 +103,39 @@ def compose(
         before: a tune to go on from.
         tunes: how many, side by side.
     """
+    return ended(writing(network, encoding, composing, openings, before, tunes))
+
+
+def writing(
+    network: Network | Chain,
+    encoding: Encoding,
+    composing: Composing,
+    openings: Piece,
+    before: Piece | None = None,
+    tunes: int = 1,
+) -> Generator[None, None, list[Piece]]:
+    """The same as `compose`, with a break after every token or frame; the tunes are what it returns."""
     if isinstance(encoding, TokenEncoding):
-        return _tokens(network, encoding.tokens, composing, before, tunes)
+        return (yield from _tokens(network, encoding.tokens, composing, before, tunes))
     assert isinstance(encoding, RollEncoding)
     if composing.top_k is not None or composing.top_p is not None:
         raise InputError("top_k and top_p are for tokens, and the run learnt from piano rolls: leave them out")
-    return _rolls(network, encoding, composing, openings, before, tunes)
+    return (yield from _rolls(network, encoding, composing, openings, before, tunes))
+
+
+def ended(steps: Generator[None, None, Value]) -> Value:
+    """What something with breaks returns, without breaks."""
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        value: Value = end.value
+        return value
 
 
 def _tokens(
     network: Network | Chain, tokens: MusicTokens, composing: Composing, before: Piece | None, tunes: int
-) -> list[Piece]:
+) -> Generator[None, None, list[Piece]]:
     start = [tokens.begin, *([] if before is None else before.tolist())]
     score = Score(tokens, composing, start, tunes)
     drawn = (
@@ -124,6 +147,7 @@ def _tokens(
         score.add(ids)
         if all(score.ended):
             break
+        yield
     return [np.array(tune, np.int32) for tune in score.tunes]
 
 
@@ -225,7 +249,7 @@ def _rolls(
     openings: Piece,
     before: Piece | None,
     tunes: int,
-) -> list[Piece]:
+) -> Generator[None, None, list[Piece]]:
     generator: Any = torch.Generator()
     if composing.seed is None:
         generator.seed()
@@ -252,6 +276,7 @@ def _rolls(
         drawn = (torch.rand(p.shape, generator=generator) < p).to(torch.uint8)
         frames.append(drawn if inside is None else drawn * inside)
         logits = steps.send(frames[-1])
+        yield
     whole = torch.stack(frames).numpy()
     return [whole[:, k] for k in range(tunes)]
 

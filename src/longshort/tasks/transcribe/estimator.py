@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 import polars as pl
 
 from longshort.artifact import RunDirectory
-from longshort.data.audio import audio_blocks, audio_format, is_clipped, is_silent, mixed
 from longshort.data.recordings import Columns, read_recordings
 from longshort.data.tokens import Tokenizer
 from longshort.errors import InputError, Note
@@ -22,16 +20,12 @@ from longshort.space import Ranges
 from longshort.tasks.transcribe import store
 from longshort.tasks.transcribe.baselines import REFERENCES, Baselines, isolated, most_frequent
 from longshort.tasks.transcribe.config import Plan, TranscribeConfig, ranges
-from longshort.tasks.transcribe.decoding import Decoding
 from longshort.tasks.transcribe.evaluation import TranscribeScores, score
-from longshort.tasks.transcribe.features import LogMel
-from longshort.tasks.transcribe.hearing import hear, pieces, transcripts
 from longshort.tasks.transcribe.live import Live
 from longshort.tasks.transcribe.material import PARTS, Material, check_jiwer, read_material
 from longshort.tasks.transcribe.network import TranscribeNetwork
-from longshort.tasks.transcribe.normalising import Prior, normalised
-from longshort.tasks.transcribe.recognition import Recognition
-from longshort.tasks.transcribe.transcript import Transcript, joined
+from longshort.tasks.transcribe.normalising import Prior
+from longshort.tasks.transcribe.transcript import Transcript
 from longshort.tasks.transcribe.units import CLEANERS, Units
 from longshort.tasks.transcribe.utterances import Utterances, load
 from longshort.training import Hardware, Progress
@@ -39,8 +33,6 @@ from longshort.training import Hardware, Progress
 NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 # Recordings of the parts whose features a run keeps: to be scored again, and to be looked at in the report.
 KEPT = {"training": REFERENCES, "validation": 1_000, "test": 3_000}
-# Seconds of sound that a live model is fed at a time from a file.
-CHUNK = 1.0
 
 
 @dataclass(frozen=True)
@@ -115,44 +107,19 @@ class Transcriber(Estimator[TranscribeConfig, Material, Fitted]):
         It may be hours long: it is read piece by piece.
 
         Args:
-            source: path of an audio file, or samples (N,) or (N, channels), floats from −1 to 1 or integers of their
-                full range.
+            source: path of an audio file, the bytes of one, or samples (N,) or (N, channels), floats from −1 to 1 or
+                integers of their full range.
             rate: samples a second of samples.
             decoding: the fields of `Decoding` by name, such as `beam=16, language="runs/lm"`.
 
         Raises:
             InputError: it cannot be read, or the run was trained on features that were computed elsewhere.
         """
-        fitted, wanted = self.fitted, self.fitted.plan.features.rate
-        self._needs_audio()
-        began = time.perf_counter()
-        if isinstance(source, str | Path):
-            found = audio_format(source)
-            seconds, blocks = found.seconds, audio_blocks(source, wanted)
-        else:
-            if rate is None:
-                raise InputError("samples need rate=, samples a second; or give the path of a file")
-            samples = mixed(source)
-            from longshort.data.audio import Resampler
+        return self._listener.transcribe(source, rate, decoding)
 
-            seconds, blocks = len(samples) / rate, iter([Resampler(rate, wanted)(samples, last=True)])
-        blocks = _watched(blocks)
-        search = Decoding.from_dict(decoding).searches(fitted.units, CLEANERS[self.config.text])
-        if fitted.plan.live:
-            live = self._live(search(), wanted)
-            for block in blocks:
-                for begin in range(0, len(block), int(CHUNK * wanted)):
-                    live._hear(block[begin : begin + int(CHUNK * wanted)], last=False)
-            return replace(live.finish(), seconds=seconds, took=time.perf_counter() - began)
-        log_mel = LogMel(wanted, fitted.plan.features.inputs)
-        parts, at = [], 0.0
-        for piece in pieces(blocks, wanted, self.config.max_seconds):
-            features = normalised(fitted.plan.normalise, [log_mel(piece)], (), fitted.prior)
-            length = len(piece) / wanted
-            heard = transcripts(hear(fitted.network, features), [length], search, fitted.units, fitted.plan)
-            parts.append((at, heard[0]))
-            at += length
-        return replace(joined(parts, time.perf_counter() - began), seconds=seconds)
+    def needs_audio(self) -> None:
+        """Refuse to hear: InputError where the run was trained on features that were computed elsewhere."""
+        self._listener.needs_audio()
 
     def live(self, *, rate: int, **decoding: Any) -> Live:
         """A sound that is transcribed as it arrives: `feed` it samples, and `finish` it.
@@ -164,13 +131,7 @@ class Transcriber(Estimator[TranscribeConfig, Material, Fitted]):
         Raises:
             InputError: the run was not trained with `live=True`.
         """
-        if not self.fitted.plan.live:
-            raise InputError(
-                "this run reads recordings in both directions: fit one with live=True (--live) for streams"
-            )
-        self._needs_audio()
-        search = Decoding.from_dict(decoding).searches(self.fitted.units, CLEANERS[self.config.text])
-        return self._live(search(), rate)
+        return self._listener.live(rate, decoding)
 
     def evaluate(self, data: Any = None, *, features: Any = None, **decoding: Any) -> TranscribeScores:
         """Word and character error rate beside the baselines'.
@@ -343,25 +304,13 @@ class Transcriber(Estimator[TranscribeConfig, Material, Fitted]):
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
-    def _live(self, search: Any, rate: int) -> Live:
+    @property
+    def _listener(self) -> Listener:
         fitted = self.fitted
-        recognition = Recognition(search, fitted.units, fitted.plan)
-        return Live(fitted.network, fitted.plan, fitted.prior, recognition, rate)
-
-    def _needs_audio(self) -> None:
-        if not self.fitted.plan.features.rate:
-            raise InputError("this run was trained on features that were computed elsewhere: give such to predict()")
-
-    def _normalised(self, utterances: Utterances) -> list[Any]:
-        fitted = self.fitted
-        return normalised(fitted.plan.normalise, utterances.features, utterances.speakers, fitted.prior)
+        return Listener(fitted.network, self.config, fitted.plan, fitted.units, fitted.prior)
 
     def _transcripts(self, utterances: Utterances, decoding: dict[str, Any]) -> list[Transcript]:
-        fitted = self.fitted
-        search = Decoding.from_dict(decoding).searches(fitted.units, CLEANERS[self.config.text])
-        seconds = (utterances.frames * fitted.plan.features.hop).tolist()
-        logs = hear(fitted.network, self._normalised(utterances))
-        return transcripts(logs, seconds, search, fitted.units, fitted.plan)
+        return self._listener.transcripts(utterances.features, utterances.speakers, decoding)
 
     def _read_new(self, data: Any, features: Any, *, need_transcripts: bool) -> Utterances:
         fitted = self.fitted
@@ -376,15 +325,3 @@ class Transcriber(Estimator[TranscribeConfig, Material, Fitted]):
 def _some(utterances: Utterances, count: int) -> Utterances:
     """So many of them, spread evenly."""
     return utterances.chosen(np.linspace(0, len(utterances) - 1, count).round().astype(np.int64))
-
-
-def _watched(blocks: Any) -> Any:
-    """The same, with a note where all of it is silent, or some of it clipped."""
-    silent, clipped = True, False
-    for block in blocks:
-        silent, clipped = silent and is_silent(block), clipped or is_clipped(block)
-        yield block
-    if silent:
-        warnings.warn("there is nothing but silence in the recording", Note, stacklevel=4)
-    if clipped:
-        warnings.warn("the recording is clipped: it was recorded too loud", Note, stacklevel=4)
