@@ -28,6 +28,8 @@ LARGEST = 2**21
 class LanguageModel:
     """What `longshort.LanguageModel` says of texts, without PyTorch. Made by `longshort.runtime.load`."""
 
+    task = "language"
+
     def __init__(self, network: TokenNetwork, prompts: Prompts) -> None:
         self._network, self._prompts = network, prompts
         self._writer: Writer | None = None
@@ -38,6 +40,16 @@ class LanguageModel:
         network = TokenNetwork(settings["cell"], Weights.of(run))
         tokenizer = Tokenizer.from_json(run.read_json("tokenizer.json"))
         return cls(network, Prompts(tokenizer, run.read_rows("text.safetensors", "training", 1).astype(np.int32)))
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What makes tokens of texts."""
+        return self._prompts.tokenizer
+
+    def expect(self, token: int, state: Any = None) -> tuple[NDArray[np.float64], Any]:
+        """The log-probability of every token after one and what the state holds, (V,), and the new state."""
+        features, state = self._network(np.array([[token]]), state)
+        return self._network.log_probabilities(features[-1, 0]).astype(np.float64), state
 
     def score(self, text: str) -> Columns:
         """The log-probability of every token of a text, given all that comes before it.

@@ -115,6 +115,15 @@ class LanguageModel(Estimator[LanguageConfig, Material, Fitted]):
         """How the model is called in tables: its cell."""
         return NAMES[self.config.cell]
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What makes tokens of texts."""
+        return self.fitted.tokenizer
+
+    def expect(self, token: int, state: Any = None) -> tuple[NDArray[np.float64], Any]:
+        """The log-probability of every token after one and what the state holds, (V,), and the new state."""
+        return scoring.expect(self.fitted.network, token, state)
+
     def evaluate(
         self, data: Any = None, *, field: str | None = None, cache: bool = False, dynamic: bool = False
     ) -> LanguageScores:

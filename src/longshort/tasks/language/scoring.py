@@ -33,6 +33,13 @@ class Read(NamedTuple):
     positions: Tensor
 
 
+def expect(network: LanguageNetwork, token: int, state: State | None) -> tuple[NDArray[np.float64], State]:
+    """The log-probability of every token after one and what the state holds, (V,), and the new state."""
+    with torch.no_grad():
+        features, _, after = network(torch.tensor([[token]]), state)
+        return network.log_probabilities(features[-1, 0]).double().numpy(), after
+
+
 def read(network: LanguageNetwork, ids: NDArray[np.integer], context: NDArray[np.integer]) -> Iterator[Read]:
     """Go through a text window by window, without gradients.
 

@@ -247,6 +247,18 @@ class Dimensions:
     units: int
 
 
+def dimensions(config: TranscribeConfig, plan: Plan) -> Dimensions:
+    """Sizes of the network of a run."""
+    return Dimensions(
+        inputs=plan.features.inputs,
+        stride=plan.stride,
+        hidden_size=plan.hidden_size,
+        num_layers=config.num_layers,
+        live=plan.live,
+        units=plan.units,
+    )
+
+
 def kernel_of(stride: int) -> int:
     """Frames that a step looks at."""
     return 2 * stride + 1

@@ -45,12 +45,15 @@ class Decoding(Settings):
         """Whether anything guides the search."""
         return self.language is not None or self.words is not None
 
-    def searches(self, units: Units, clean: Callable[[str], str]) -> Callable[[], Search]:
+    def searches(
+        self, units: Units, clean: Callable[[str], str], load: Callable[[str | Path], Any] | None = None
+    ) -> Callable[[], Search]:
         """What makes a fresh search for every recording.
 
         Args:
             units: that the network emits.
             clean: what makes a text of the list as transcripts are.
+            load: opens the run directory of a language model; `longshort.tasks.load` if None.
 
         Raises:
             InputError: the language model or the list cannot be used.
@@ -58,10 +61,12 @@ class Decoding(Settings):
         width = self.beam or (GUIDED if self.guided else 1)
         if width == 1 and not self.guided:
             return Greedy
-        guide = self._guide(units, clean)
+        guide = self._guide(units, clean, load)
         return lambda: PrefixBeam(width, guide)
 
-    def _guide(self, units: Units, clean: Callable[[str], str]) -> Guide | None:
+    def _guide(
+        self, units: Units, clean: Callable[[str], str], load: Callable[[str | Path], Any] | None
+    ) -> Guide | None:
         pieces = units.pieces
         words = None if self.words is None else _word_guide(pieces, self.words, clean)
         if self.language is None:
@@ -70,9 +75,9 @@ class Decoding(Settings):
 
         model = self.language
         if isinstance(model, str | Path):
-            from longshort.tasks import load
+            from longshort import tasks
 
-            model = load(model)
+            model = (load or tasks.load)(model)
         language = LanguageGuide(pieces, model, self.language_weight, self.word_bonus)
         return language if words is None else Both(words, language)
 

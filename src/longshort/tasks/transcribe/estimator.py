@@ -21,10 +21,11 @@ from longshort.tasks.transcribe import store
 from longshort.tasks.transcribe.baselines import REFERENCES, Baselines, isolated, most_frequent
 from longshort.tasks.transcribe.config import Plan, TranscribeConfig, ranges
 from longshort.tasks.transcribe.evaluation import TranscribeScores, score
+from longshort.tasks.transcribe.listening import Listener
 from longshort.tasks.transcribe.live import Live
 from longshort.tasks.transcribe.material import PARTS, Material, check_jiwer, read_material
 from longshort.tasks.transcribe.network import TranscribeNetwork
-from longshort.tasks.transcribe.normalising import Prior
+from longshort.tasks.transcribe.normalising import Prior, normalised
 from longshort.tasks.transcribe.transcript import Transcript
 from longshort.tasks.transcribe.units import CLEANERS, Units
 from longshort.tasks.transcribe.utterances import Utterances, load
@@ -308,6 +309,10 @@ class Transcriber(Estimator[TranscribeConfig, Material, Fitted]):
     def _listener(self) -> Listener:
         fitted = self.fitted
         return Listener(fitted.network, self.config, fitted.plan, fitted.units, fitted.prior)
+
+    def _normalised(self, utterances: Utterances) -> list[Any]:
+        fitted = self.fitted
+        return normalised(fitted.plan.normalise, utterances.features, utterances.speakers, fitted.prior)
 
     def _transcripts(self, utterances: Utterances, decoding: dict[str, Any]) -> list[Transcript]:
         return self._listener.transcripts(utterances.features, utterances.speakers, decoding)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import torch
-
 from longshort.errors import InputError
 from longshort.tasks.transcribe.search import Guide
 
@@ -53,26 +51,24 @@ class WordGuide:
 class _Read:
     """A token that the language model has read, and what it expects then."""
 
-    __slots__ = ("_logs", "_network", "_state", "_token", "after")
+    __slots__ = ("_logs", "_model", "_state", "_token", "after")
 
-    def __init__(self, network: Any, token: int, state: Any) -> None:
-        self._network, self._token, self._state = network, token, state
+    def __init__(self, model: Any, token: int, state: Any) -> None:
+        self._model, self._token, self._state = model, token, state
         self._logs: Any = None
         self.after: dict[int, _Read] = {}
 
     def log(self, token: int) -> float:
         """Natural logarithm of the probability that a token comes next."""
         if self._logs is None:
-            with torch.no_grad():
-                features, _, self._state = self._network(torch.tensor([[self._token]]), self._state)
-                self._logs = self._network.log_probabilities(features[-1, 0]).double().numpy()
+            self._logs, self._state = self._model.expect(self._token, self._state)
         return float(self._logs[token])
 
     def read(self, token: int) -> _Read:
         """It, after another token."""
         if token not in self.after:
             self.log(token)
-            self.after[token] = _Read(self._network, token, self._state)
+            self.after[token] = _Read(self._model, token, self._state)
         return self.after[token]
 
 
@@ -84,7 +80,7 @@ class LanguageGuide:
 
     Args:
         pieces: what each unit adds to the text.
-        model: a fitted `LanguageModel` over characters or words.
+        model: a fitted `LanguageModel` over characters or words, of the full package or of the runtime.
         weight: of its log-probabilities.
         bonus: for every word, in nats.
 
@@ -93,17 +89,17 @@ class LanguageGuide:
     """
 
     def __init__(self, pieces: Sequence[str], model: Any, weight: float, bonus: float) -> None:
-        if getattr(model, "task", None) != "language" or model.fitted.tokenizer.kind not in ("characters", "words"):
+        if getattr(model, "task", None) != "language" or model.tokenizer.kind not in ("characters", "words"):
             raise InputError("transcription goes with a language model over characters or words (tokens=…): fit one")
         self._pieces, self._weight, self._bonus = pieces, weight, bonus
-        self._network, self._tokenizer = model.fitted.network, model.fitted.tokenizer
+        self._model, self._tokenizer = model, model.tokenizer
         self._by_word = self._tokenizer.kind == "words"
         self._ids: dict[str, int] = {}
         self._end = self._id("\n")
 
     def start(self) -> tuple[_Read, str]:
         """At the beginning of a line."""
-        return _Read(self._network, self._end, None), ""
+        return _Read(self._model, self._end, None), ""
 
     def extend(self, state: tuple[_Read, str], unit: int) -> tuple[tuple[_Read, str], float]:
         """After a unit; the model reads words when they are whole, characters at once."""

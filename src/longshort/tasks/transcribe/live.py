@@ -65,17 +65,18 @@ class Live:
             InputError: they are no samples, or `finish` was called.
         """
         began = time.perf_counter()
-        self._hear(mixed(samples), last=False)
+        self.hear(mixed(samples))
         return self._said(began, final=False)
 
     def finish(self) -> Transcript:
         """The whole transcript; nothing can be fed after it."""
         began = time.perf_counter()
-        self._hear(np.zeros(0, np.float32), last=True)
+        self.hear(np.zeros(0, np.float32), last=True)
         self._ended = True
         return self._said(began, final=True)
 
-    def _hear(self, samples: FloatArray, last: bool) -> None:
+    def hear(self, samples: FloatArray, last: bool = False) -> None:
+        """Hear more of one channel, (N,), and say nothing."""
         if self._ended:
             raise InputError("this recording has ended: begin another with live()")
         self._heard += len(samples)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import cast
 
 from longshort.tasks.transcribe.augmentation import Augmentation
-from longshort.tasks.transcribe.config import Plan, TranscribeConfig
+from longshort.tasks.transcribe.config import Plan, TranscribeConfig, dimensions
 from longshort.tasks.transcribe.material import Material
-from longshort.tasks.transcribe.network import Dimensions, Dropout, TranscribeNetwork
+from longshort.tasks.transcribe.network import Dropout, TranscribeNetwork
 from longshort.tasks.transcribe.normalising import normalised
 from longshort.tasks.transcribe.problem import Part, TranscribeProblem
 from longshort.training import Check, Hardware, Progress, Schedule
@@ -21,16 +21,8 @@ AVERAGED = 200
 
 def make_network(config: TranscribeConfig, plan: Plan) -> TranscribeNetwork:
     """A fresh network."""
-    dims = Dimensions(
-        inputs=plan.features.inputs,
-        stride=plan.stride,
-        hidden_size=plan.hidden_size,
-        num_layers=config.num_layers,
-        live=plan.live,
-        units=plan.units,
-    )
     dropout = Dropout(config.input_dropout, config.hidden_dropout, config.weight_dropout)
-    return TranscribeNetwork(dims, config.cell, dropout)
+    return TranscribeNetwork(dimensions(config, plan), config.cell, dropout)
 
 
 def train_network(
