@@ -24,6 +24,7 @@ DECODINGS = (
     {"forced": ("du",), "forbidden": ("unu",), "beam": 4},
     {"method": "sample", "n_best": 2, "seed": 5, "top_p": 0.9, "max_length": 5},
 )
+SEARCHES = ({}, {"beam": 4}, {"words": ["ding", "dong"]})
 
 
 def compare(folder):
@@ -31,6 +32,7 @@ def compare(folder):
     from longshort.runtime import load
 
     asked = {"forecast": forecasts, "language": language, "classify": classes}
+    asked["transcribe"] = transcripts
     asked |= dict.fromkeys(("translate", "summarize", "chat"), answers)
     found = {}
     for run in sorted(path.parent for path in folder.glob("*/manifest.json")):
@@ -63,6 +65,28 @@ def answers(model, run):
     sources = HISTORIES if "chat" in run.name else SENTENCES
     told = {f"answers-{k}": model.predict(sources, **how) for k, how in enumerate(DECODINGS)}
     return told if "chat" in run.name else {**told, "lines": model.predict(run.parent / "sources.txt")}
+
+
+def transcripts(model, run):
+    there, here = json.loads((run / "heard.json").read_text()), heard(model, run)
+    texts = [[one["text"], [word["text"] for word in one["words"]]] for one in (*there, *here)]
+    assert texts[: len(there)] == texts[len(there) :], f"{run.name} hears {texts}"
+    for one, other in zip(there, here, strict=True):
+        numbers = ([[w["start"], w["end"], w["confidence"]] for w in t["words"]] for t in (one, other))
+        np.testing.assert_allclose(*numbers, atol=1e-3)  # as they are printed
+    table = run.parent / "recordings.csv"
+    return {f"predict-{k}": model.predict(table, **how) for k, how in enumerate(SEARCHES)}
+
+
+def heard(model, run):
+    """Transcripts of a file, by other searches too, and of a sound that comes in chunks."""
+    ways = ({}, {"beam": 4}, {"language": run.parent / "language-characters", "word_bonus": 2.0})
+    found = [model.transcribe(run.parent / "long.wav", **how) for how in ways]
+    if "live" in run.name:
+        sound = np.sin(np.arange(16_000) ** 1.1 / 4)
+        stream = model.live(rate=8000)
+        found += [stream.feed(part) for part in np.split(sound, [700, 5000, 5001])] + [stream.finish()]
+    return [{**one.to_json(), "real_time_factor": 0} for one in found]
 
 
 def live(model):

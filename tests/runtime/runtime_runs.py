@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from runtime_answers import DECODINGS, HISTORIES, SAMPLINGS, SENTENCES, TEXTS
+import soundfile
+from runtime_answers import DECODINGS, HISTORIES, SAMPLINGS, SEARCHES, SENTENCES, TEXTS, heard
 
-from longshort import Chatbot, Classifier, Forecaster, LanguageModel, Summarizer, Translator
+from longshort import Chatbot, Classifier, Forecaster, LanguageModel, Summarizer, Transcriber, Translator
 from longshort.artifact import to_json
 from longshort.sequence.writer import Writer
 
@@ -24,6 +25,7 @@ def make(folder):
     language(folder)
     classes(folder)
     answers(folder)
+    recordings(folder)
 
 
 def forecasts(folder):
@@ -126,6 +128,31 @@ def answers(folder):
             keep(folder / name, f"answers-{number}", model.predict(sources, **how))
         if "chat" not in name:
             keep(folder / name, "lines", model.predict(folder / "sources.txt"))
+
+
+def recordings(folder):
+    rng, rate = np.random.default_rng(0), 8000
+    tones, rows = {"ding": 350, "dong": 900}, []
+    (folder / "sounds").mkdir()
+    for k in range(24):
+        words = rng.choice(list(tones), rng.integers(1, 4))
+        parts = [0.4 * np.sin(2 * np.pi * tones[word] * np.arange(rate // 4) / rate) for word in words]
+        sound = np.concatenate([np.append(part, np.zeros(rate // 20)) for part in parts])
+        soundfile.write(folder / "sounds" / f"{k:02}.wav", sound + 0.002 * rng.standard_normal(len(sound)), rate)
+        rows.append({"path": f"sounds/{k:02}.wav", "transcript": " ".join(words)})
+    pl.DataFrame(rows).write_csv(folder / "recordings.csv")
+    long = np.concatenate([soundfile.read(folder / row["path"])[0] for row in rows[:6]])
+    soundfile.write(folder / "long.wav", np.repeat(long, 2), 2 * rate)
+    # Little is learnt in so few steps, but that there are letters.
+    sizes = {"hidden_size": 12, "batch_size": 8, "steps": 40, "learning_rate": 0.03, "test": 0, "stride": 4}
+    for name, settings in {
+        "transcribe-letters": {"num_layers": 2, "max_seconds": 2.5},
+        "transcribe-live": {"live": True, "cell": "gru", "num_layers": 2},
+    }.items():
+        model = Transcriber(**sizes, **settings).fit(folder / "recordings.csv", run=folder / name)
+        (folder / name / "heard.json").write_bytes(to_json(heard(model, folder / name)))
+        for number, how in enumerate(SEARCHES):
+            keep(folder / name, f"predict-{number}", model.predict(folder / "recordings.csv", **how))
 
 
 def keep(run, name, table):
