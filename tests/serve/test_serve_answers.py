@@ -1,10 +1,18 @@
 """What the endpoints answer is what the estimators say."""
 
+import base64
 import json
 
 import numpy as np
 import polars as pl
 import pytest
+from sounds import RATE, file_of
+from test_transcribe_estimator import spoken
+
+from longshort.data.midi import notes_of, score_of, tempo_of, tune_in
+from longshort.tasks.compose.keys import Key
+from longshort.tasks.compose.novelty import Passages, intervals
+from longshort.tasks.compose.statistics import Counts
 
 
 def test_a_classifier(app, ask, runs):
@@ -92,6 +100,96 @@ def test_a_chatbot(app, ask, runs):
     (answer,) = ask(app, ("POST", "/runs/chat/reply", {"json": {"turns": turns}}))
     assert answer.json()["text"] == runs["chat"].model.reply(turns)
     assert answer.json()["turns"] == 4
+
+
+@pytest.mark.parametrize("name", ["live", "transcribe"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg"])
+def test_a_recording(app, ask, runs, name, kind):
+    sound = spoken(["ding", "deng", "dong"], np.random.default_rng(5), 16_000)
+    sent = file_of(np.stack([sound, sound], 1), kind, 16_000)
+    settings = {"content": sent, "headers": {"content-type": f"audio/{kind}"}}
+    plain, followed = ask(
+        app,
+        ("POST", f"/runs/{name}/predict", settings),
+        ("POST", f"/runs/{name}/predict", {**settings, "params": {"beam": 4, "frames": "true"}}),
+    )
+    for answer, decoding in ((plain, {}), (followed, {"beam": 4})):
+        told, found = runs[name].model.transcribe(sent, **decoding), answer.json()
+        assert found["text"] == told.text
+        assert found["confidence"] == pytest.approx(told.confidence, abs=1e-4)
+        assert found["seconds"] == told.seconds == len(sound) / 16_000
+        assert not found["clipped"]
+        for one, word in zip(found["words"], told.words, strict=True):
+            assert one["text"] == word.text
+            assert (one["start"], one["end"]) == pytest.approx((word.start, word.end), abs=1e-4)
+            assert one["confidence"] == pytest.approx(word.confidence, abs=1e-4)
+    assert plain.json()["frames"] is None
+    frames = followed.json()["frames"]
+    np.testing.assert_allclose(np.sum(frames["probabilities"], 0), 1, atol=2e-3)
+    if name == "live":
+        # Where a unit is surest, its word is being said.
+        assert sorted(frames["units"]) == ["", " deng", " ding", " dong"]
+        for word in found["words"]:
+            surest = np.argmax(frames["probabilities"][frames["units"].index(f" {word['text']}")])
+            assert word["start"] <= frames["times"][surest] <= word["end"]
+
+
+def test_long_recordings_are_read_in_pieces(app, ask, runs):
+    model, rng = runs["transcribe"].model, np.random.default_rng(8)
+    sound = np.concatenate([spoken(["ding", "dong"], rng) for _ in range(50)])
+    assert len(sound) > 1.2 * model.config.max_seconds * RATE
+    sent = file_of(sound, "flac", RATE)
+    settings = {"content": sent, "headers": {"content-type": "audio/flac"}, "params": {"frames": "true"}}
+    (answer,) = ask(app, ("POST", "/runs/transcribe/predict", settings))
+    assert answer.json()["text"] == model.transcribe(sent).text
+    assert (np.diff(answer.json()["frames"]["times"]) > -0.2).all()
+    assert answer.json()["words"][-1]["end"] == pytest.approx(model.transcribe(sent).words[-1].end, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["compose", "rolls"])
+def test_a_tune(app, ask, runs, name):
+    model = runs[name].model
+    settings = {"bars": 3, "tempo": 75.0, "temperature": 0.9, "key": "F# minor", "instruments": [40], "seed": 4}
+    path = f"/runs/{name}/compose"
+    (answer,) = ask(app, ("POST", path, {"json": {**settings, "novelty": True}}))
+    told, found = model.compose(**{**settings, "instruments": (40,)}), answer.json()
+    rows = [[note["start"], note["duration"], note["pitch"], note["program"]] for note in found["notes"]]
+    assert rows == told.notes.tolist()
+    assert {note[3] for note in rows} == {40}
+    assert Key.parse("F# minor").holds[[int(note[2]) % 12 for note in rows]].all()
+    assert (found["tempo"], found["new"]) == (75, 0)
+    assert found["seconds"] == pytest.approx(told.seconds)
+    score = tune_in(base64.b64decode(found["midi"])).score
+    assert len(notes_of(score)) == len(rows)
+    assert tempo_of(score) == pytest.approx(75, abs=0.01)
+    assert {int(v) for track in score.tracks for v in track.notes.numpy()["velocity"]} == {
+        note["velocity"] for note in found["notes"]
+    }
+    # What is copied, by an index of all that was learnt from, as the tests of a training have it.
+    part = model.fitted.parts["training"]
+    melodies = [intervals(model.fitted.encoding.notes(piece)) for piece in part.pieces]
+    longest = Passages(melodies).longest(intervals(told.notes))
+    assert found["copied"]["notes"] == longest.notes
+    assert found["copied"]["of"] == len(intervals(told.notes)) + 1
+    place = part.names.index(found["copied"]["tune"])
+    assert Passages([melodies[place]]).longest(intervals(told.notes)).notes == longest.notes
+
+
+@pytest.mark.parametrize("name", ["compose", "rolls"])
+def test_a_tune_goes_on(app, ask, name):
+    walk = np.array([(0.5 * k, 0.5, 60 + k % 7, 0) for k in range(24)])
+    sent = base64.b64encode(score_of(walk, 90).dumps_midi()).decode()
+    settings = {"bars": 2, "midi": sent, "key": "C"}
+    one, other = ask(app, *(("POST", f"/runs/{name}/compose", {"json": {**settings, "seed": k}}) for k in (1, 2)))
+    found = one.json()
+    rows = [[note["start"], note["duration"], note["pitch"], note["program"]] for note in found["notes"]]
+    assert rows[:23] == walk[:23].tolist()  # of a roll the last note may sound on
+    assert found["tempo"] == pytest.approx(90, abs=0.01)
+    assert found["new"] >= 12
+    new = [note for note in rows if note[0] >= found["new"]]
+    assert Key.parse("C").holds[[int(note[2]) % 12 for note in new]].all()
+    assert found["density"] == pytest.approx(Counts.of([np.array(new)]).density)
+    assert rows != [list(note.values())[:4] for note in other.json()["notes"]]
 
 
 def test_what_is_served(app, ask, runs):

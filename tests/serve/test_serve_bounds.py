@@ -1,17 +1,31 @@
 """What is wrong, too much or not allowed gets a clear 4xx, and never a 5xx."""
 
+import base64
 import json
 
 import httpx2
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sounds import RATE, file_of
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
+from longshort.data.midi import score_of
 from longshort.errors import InputError
 from longshort.serve import Limits, serve
 from longshort.serve.runs import load_runs
 
 JSON = {"content-type": "application/json"}
 NEXT, PREDICT, JUDGE = "/runs/language/next", "/runs/forecast/predict", "/runs/classify/predict"
+HEAR, COMPOSE, ROLLS = "/runs/transcribe/predict", "/runs/compose/compose", "/runs/rolls/compose"
+TONE = np.sin(np.arange(RATE)) / 2
+
+
+def midi(notes):
+    """A body with a tune to go on from."""
+    held = score_of(np.array(notes, dtype=np.float64), 120).dumps_midi()
+    return json.dumps({"midi": base64.b64encode(held).decode()}).encode()
 
 
 def series(**fields):
@@ -46,6 +60,19 @@ def series(**fields):
         ("/runs/language/generate", b'{"length": 100000}', 422, "length"),
         ("/runs/language/generate", b'{"top_p": 0}', 422, "top_p"),
         ("/runs/chat/reply", b'{"turns": []}', 422, "turns"),
+        (COMPOSE, b'{"bars": 65}', 422, "bars: Input should be less than or equal to 64"),
+        (COMPOSE, b'{"tempo": 0}', 422, "tempo"),
+        (COMPOSE, b'{"key": "H"}', 422, "'H' is no key: give one such as D"),
+        (COMPOSE, b'{"instruments": [128]}', 422, "instruments.0"),
+        (ROLLS, b'{"top_k": 3}', 422, "the run learnt from piano rolls: leave them out"),
+        (COMPOSE, b'{"midi": "TVRoZA"}', 422, "midi: no base64"),
+        (COMPOSE, b'{"midi": "TVRoZA=="}', 422, "the MIDI file cannot be read"),
+        (ROLLS, b'{"midi": ""}', 422, "the MIDI file cannot be read (empty)"),
+        (COMPOSE, b'{"midi": "bGEgbGE="}', 422, "the MIDI file cannot be read (not a MIDI file)"),
+        (COMPOSE, midi([(0, 1, 5, 0)]), 422, "no note in it is on the keys of a piano"),
+        (ROLLS, midi([(0, 1, 5, 0)]), 422, "no note in it is on the keys of a piano"),
+        (ROLLS, midi([(0, 2000, 60, 0)]), 422, "1 notes over 2,000 quarter notes, at most 2,000 over 1,000"),
+        (COMPOSE, midi([(k / 8, 0.1, 60, 0) for k in range(2001)]), 422, "the tune has 2,001 notes over 250 quarter"),
     ],
 )  # fmt: skip
 def test_wrong_bodies(app, ask, path, content, status, what):
@@ -54,6 +81,89 @@ def test_wrong_bodies(app, ask, path, content, status, what):
     assert list(answer.json()) == ["error"]
     assert what in answer.json()["error"]
     assert len(answer.content) < 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status", "what"),
+    [
+        (file_of(TONE), "application/json", 415, "the body must be a recording: Content-Type: audio/wav, audio/flac"),
+        (file_of(TONE), "video/mp4", 415, "the body must be a recording"),
+        (file_of(TONE), "audio/flac", 422, "the sound is WAV, its Content-Type says FLAC: say audio/wav"),
+        (file_of(TONE, "flac"), "audio/ogg; codecs=opus", 422, "the sound is FLAC, its Content-Type says OGG"),
+        (b"", "audio/wav", 422, "the file is empty"),
+        (b"RIFF\x00\x00", "audio/wav", 422, "the sound cannot be read as audio"),
+        (b"Ding. Dong.", "audio/wav", 422, "the sound cannot be read as audio"),
+        (file_of(TONE)[:-100], "audio/wav", 422, "the sound: cut off"),
+        (file_of(TONE, "flac")[:-900], "audio/flac", 422, "the sound: damaged, or not whole"),
+        (file_of(0 * TONE), "audio/wav", 422, "nothing but silence"),
+        (file_of(TONE[:0]), "audio/wav", 422, "nothing but silence"),
+        (file_of(np.resize(TONE, 121 * RATE), "flac"), "audio/flac", 422, "lasts 121.0 s, at most 120 s are heard"),
+        (file_of(np.stack([TONE] * 9, 1)), "audio/wav", 422, "9 channels of 8,000 samples a second"),
+        (file_of(TONE, rate=2000), "audio/wav", 422, "1 channels of 2,000 samples a second"),
+        (file_of(TONE * np.nan, subtype="FLOAT"), "audio/wav", 422, "samples that are no numbers"),
+    ],
+)
+def test_wrong_recordings(app, ask, content, kind, status, what):
+    right = ("POST", HEAR, {"content": file_of(TONE), "headers": {"content-type": "audio/x-wav"}})
+    answer, beside = ask(app, ("POST", HEAR, {"content": content, "headers": {"content-type": kind}}), right)
+    assert (answer.status_code, list(answer.json())) == (status, ["error"])
+    assert what in answer.json()["error"]
+    assert beside.status_code == 200  # whoever is computed with it is answered
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    kind=st.sampled_from(["wav", "flac", "ogg"]),
+    changes=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), min_size=1, max_size=9),
+    end=st.integers(0, 6000),
+)
+def test_damaged_recordings_are_heard_or_refused(app, ask, kind, changes, end):
+    content = bytearray(file_of(TONE[:2000], kind))
+    for place, value in changes:
+        content[place % len(content)] = value
+    (answer,) = ask(
+        app, ("POST", HEAR, {"content": bytes(content[:end]), "headers": {"content-type": f"audio/{kind}"}})
+    )
+    assert answer.status_code in (200, 422), answer.text
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    path=st.sampled_from([COMPOSE, ROLLS]),
+    changes=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), min_size=1, max_size=5),
+)
+def test_damaged_tunes_are_read_or_refused(app, ask, path, changes):
+    content = bytearray(score_of(np.array([(k / 2, 0.5, 60 + k, 0) for k in range(12)]), 120).dumps_midi())
+    for place, value in changes:
+        content[place % len(content)] = value
+    sent = base64.b64encode(bytes(content)).decode()
+    (answer,) = ask(app, ("POST", path, {"json": {"midi": sent, "bars": 1}}))
+    assert answer.status_code in (200, 422), answer.text
+
+
+def test_parameters_and_sizes_of_recordings(service, ask):
+    app = service(only=["transcribe"], audio_bytes=30_000, body_bytes=100)
+    wave = {"headers": {"content-type": "audio/wav"}, "content": file_of(TONE)}
+    long = {**wave, "content": file_of(np.resize(TONE, 2 * RATE))}
+    answers = ask(
+        app,
+        ("POST", HEAR, wave),
+        ("POST", HEAR, long),
+        *(
+            ("POST", f"{HEAR}?{query}", wave)
+            for query in ("beam=0", "beam=17", "beam=x", "frames=3", "file=/etc/passwd")
+        ),
+    )
+    assert [answer.status_code for answer in answers] == [200, 413, 422, 422, 422, 422, 422]
+    assert answers[-1].json() == {"error": "file: Extra inputs are not permitted"}
+
+
+def test_a_tune_that_takes_too_long(service, ask):
+    app = service(only=["compose"], request_seconds=0.05, generations=1)
+    wanted = ("POST", COMPOSE, {"json": {"bars": 64}})
+    first, second = ask(app, wanted, wanted)
+    assert sorted([first.status_code, second.status_code]) == [429, 503]
+    assert ask(app, ("POST", COMPOSE, {"json": {"bars": 1, "seed": 1}}))[0].status_code in (200, 503)
 
 
 def test_numbers_at_the_edge_are_answered_or_refused(app, ask):
@@ -126,8 +236,8 @@ def test_the_key(service, ask):
             socket.send_json({"text": "a"})
             assert "next" in socket.receive_json()
     plain = service(only=["language"], key="plain")
-    for given in ({"Authorization": "Bearer plain"}, {"x-api-key": "plain"}):
-        assert ask(plain, ("GET", "/runs", {"headers": given}))[0].status_code == 200
+    for shown in ({"Authorization": "Bearer plain"}, {"x-api-key": "plain"}):
+        assert ask(plain, ("GET", "/runs", {"headers": shown}))[0].status_code == 200
 
 
 def test_other_pages_and_other_names_of_the_host(service, ask):

@@ -1,7 +1,11 @@
 """The service keeps to its own description, whatever schemathesis makes of that: no 5xx, no answer of another form."""
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sounds import file_of
+from test_transcribe_estimator import spoken
 
 from longshort.serve import create_app
 
@@ -12,7 +16,10 @@ EXAMPLES = 15
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:schemathesis", "ignore::DeprecationWarning:jsonschema")
 def test_every_operation(runs):
-    served = [run for name, run in runs.items() if name not in ("words", "subwords")]
+    served = [run for name, run in runs.items() if name not in ("words", "subwords", "rolls", "live")]
+    sounds = [file_of(spoken(["ding"], np.random.default_rng(0)), kind) for kind in ("wav", "flac", "ogg")]
+    for kind in ("audio/wav", "audio/flac", "audio/ogg"):
+        schemathesis.openapi.media_type(kind, st.sampled_from(sounds) | st.binary(max_size=200))
     # A body may be of the right form and yet of no use to this run: a start that lies off its grid, a blank turn.
     from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -28,4 +35,10 @@ def test_every_operation(runs):
 
         keeps_to_it()
         tested.append(operation.label)
-    assert {"POST /runs/forecast/predict", "POST /runs/chat/reply", "GET /runs"} <= set(tested)
+    assert {
+        "POST /runs/forecast/predict",
+        "POST /runs/chat/reply",
+        "POST /runs/transcribe/predict",
+        "POST /runs/compose/compose",
+        "GET /runs",
+    } <= set(tested)

@@ -1,15 +1,22 @@
 """Sessions: each has its own state, whoever else talks; they are bounded, expire and end in order."""
 
 import asyncio
+import base64
+import contextlib
 import json
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sounds import RATE, file_of
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
+from test_transcribe_estimator import spoken
 
+from longshort.errors import InputError
+from longshort.serve.engine import LateError
+from longshort.serve.hearing import Chunk, Dictation, hear_on
 from longshort.serve.house import House
 from longshort.serve.limits import Limits
 from longshort.serve.reader import TOKENS, Reader, Typed
@@ -145,6 +152,164 @@ def test_a_conversation_is_remembered(app, runs):
         assert answer["turns"] == 4
         socket.send_json({"text": "Some fish.", "restart": True})
         assert socket.receive_json()["text"] == model.reply(["Some fish."])
+
+
+def base64_of(samples):
+    return base64.b64encode(np.asarray(samples, "<i2").tobytes()).decode()
+
+
+def bells(*words, seed=7, rate=RATE):
+    return (32767 * spoken(words, np.random.default_rng(seed), rate)).astype("<i2")
+
+
+def dictated(socket, samples, sizes, rate, **more):
+    """The words that a session knows after each of its answers."""
+    words, said = [], []
+    chunks = np.split(samples, np.cumsum(sizes))
+    for place, chunk in enumerate(chunks):
+        last = place == len(chunks) - 1
+        socket.send_json({"samples": base64_of(chunk), "rate": rate, "last": last, **more})
+        answer = socket.receive_json()
+        assert answer["text"] == " ".join(word["text"] for word in answer["words"])
+        words = [*words[: answer["begin"]], *answer["words"]]
+        said.append({**answer, "words": words})
+    return said
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050])
+@pytest.mark.parametrize("beam", [1, 3])
+def test_sound_as_it_is_spoken_is_the_whole_file(app, runs, rate, beam):
+    samples = bells("ding", "dong", "deng", "ding", rate=rate)
+    told = runs["live"].model.transcribe(file_of(samples, rate=rate), beam=beam)
+    with TestClient(app) as client, client.websocket_connect(f"{HERE}/runs/live/session") as socket:
+        for sizes in (
+            [rate // 4] * (len(samples) // (rate // 4)),
+            [1, 3000, 0, 17],
+            [],
+        ):  # two recordings, and one more
+            said = dictated(socket, samples, sizes, rate, beam=beam)
+            last = said[-1]
+            assert (last["begin"], last["text"], last["last"]) == (0, told.text, True)
+            assert last["seconds"] == pytest.approx(told.seconds)
+            assert last["confidence"] == pytest.approx(told.confidence, abs=1e-4)
+            for one, word in zip(last["words"], told.words, strict=True):
+                assert one["text"] == word.text
+                assert (one["start"], one["end"]) == pytest.approx((word.start, word.end), abs=1e-3)
+                assert one["confidence"] == pytest.approx(word.confidence, abs=1e-4)
+        sent = {
+            "content": file_of(samples, rate=rate),
+            "headers": {"content-type": "audio/wav"},
+            "params": {"beam": beam},
+        }
+        assert client.post("http://localhost/runs/live/predict", **sent).json()["text"] == told.text != ""
+
+
+def test_what_is_known_comes_early(app):
+    samples = bells("ding", "dong", "deng", "ding")
+    with TestClient(app) as client, client.websocket_connect(f"{HERE}/runs/live/session") as socket:
+        said = dictated(socket, samples, [800] * (len(samples) // 800), RATE)
+    counts = [len(answer["words"]) for answer in said]
+    assert counts == sorted(counts)
+    assert counts[len(counts) // 2] >= 1
+    assert any(answer["begin"] > 0 for answer in said)
+
+
+def test_many_who_speak_are_not_mixed_up(app, runs):
+    model = runs["live"].model
+    spoken_ = [bells(*words, seed=k) for k, words in enumerate((["ding", "dong"], ["deng"], ["dong", "deng", "ding"]))]
+    with TestClient(app) as client, contextlib.ExitStack() as opened:
+        sockets = [opened.enter_context(client.websocket_connect(f"{HERE}/runs/live/session")) for _ in spoken_]
+        for begin in range(0, max(map(len, spoken_)), 1000):
+            for socket, samples in zip(sockets, spoken_, strict=True):
+                socket.send_json({"samples": base64_of(samples[begin : begin + 1000]), "rate": RATE})
+            for socket in sockets:
+                assert "error" not in socket.receive_json()
+        for socket, samples in zip(sockets, spoken_, strict=True):
+            socket.send_json({"last": True})
+            assert socket.receive_json()["text"] == model.transcribe(samples, rate=RATE).text
+
+
+def test_wrong_sound_changes_nothing(app, runs):
+    samples = bells("ding", "dong")
+    with TestClient(app) as client, client.websocket_connect(f"{HERE}/runs/live/session") as socket:
+
+        def say(**message):
+            socket.send_json(message)
+            return socket.receive_json()
+
+        assert say(samples=base64_of(samples[:50]))["error"].startswith("a recording begins with its rate")
+        say(samples=base64_of(samples[:3000]), rate=RATE)
+        for message, what in (
+            ({"samples": "A"}, "samples: no base64"),
+            ({"samples": "AAAA"}, "half a sample too much"),
+            ({"rate": 16_000}, "has 8,000 samples a second: send restart"),
+            ({"rate": 1}, "rate: "),
+            ({"samples": base64_of([0]), "path": "/etc/passwd"}, "path: "),
+            ({"beam": 0}, "beam: "),
+        ):
+            assert what in say(**message)["error"]
+        said = say(samples=base64_of(samples[3000:]), last=True)
+        assert said["text"] == runs["live"].model.transcribe(samples, rate=RATE).text
+        assert said["seconds"] == len(samples) / RATE
+        say(samples=base64_of(samples), rate=RATE)
+        assert say(restart=True, rate=16_000)["seconds"] == 0
+
+
+def test_a_run_that_is_not_live_says_so(app):
+    with TestClient(app) as client:
+        with (
+            pytest.raises(WebSocketDenialResponse) as refused,
+            client.websocket_connect(f"{HERE}/runs/transcribe/session"),
+        ):
+            pass
+        assert refused.value.status_code == 422
+        assert refused.value.json() == {
+            "error": "this run reads recordings in both directions: fit one with live=True (--live) for streams"
+        }
+        listed = client.get("http://localhost/runs").json()["runs"]
+    assert {run["name"]: run["session"] for run in listed if run["task"] == "transcribe"} == {
+        "live": True,
+        "transcribe": False,
+    }
+
+
+def test_a_chunk_that_came_too_late_is_not_passed_over(runs):
+    """What was not heard in time may have been heard later: the session says so, and begins anew."""
+
+    class Late:
+        def __init__(self):
+            self.late = False
+
+        async def __call__(self, chunk):
+            (said,) = hear_on([chunk])
+            if self.late:
+                raise LateError
+            return said
+
+    together = Late()
+    dictation = Dictation(runs["live"].model, together)
+    plain = {"last": False, "restart": False, "beam": None}
+
+    async def talk():
+        await dictation.add(b"\0" * 2000, RATE, **plain)
+        together.late = True
+        with pytest.raises(LateError):
+            await dictation.add(b"\0" * 2000, None, **plain)
+        together.late = False
+        with pytest.raises(InputError, match="part of the sound was lost"):
+            await dictation.add(b"\0" * 2000, None, **plain)
+        _, said = await dictation.add(b"\0" * 2000, RATE, **{**plain, "restart": True})
+        assert said.seconds == 1000 / RATE
+
+    asyncio.run(talk())
+
+
+def test_a_batch_that_is_begun_again_hears_nothing_twice(runs):
+    live = runs["live"].model.live(rate=RATE)
+    chunk = Chunk(live, bells("ding"), 1.0, last=False)
+    first = hear_on([chunk])
+    assert hear_on([chunk]) == first
+    assert live.finish().seconds == len(chunk.samples) / RATE
 
 
 def test_no_more_than_a_bound(service):

@@ -5,6 +5,8 @@ import re
 
 import numpy as np
 import pytest
+from sounds import RATE, file_of
+from test_transcribe_estimator import TONES, spoken
 
 from longshort.errors import InputError
 from longshort.serve import Limits
@@ -32,23 +34,42 @@ def values(text):
     return {"series": [{"id": text[:9], "y": [float(len(word)) for word in text.split()]}]}
 
 
+def sung(text):
+    """A recording, as long as a text."""
+    names = list(TONES)
+    sound = spoken([names[len(word) % 3] for word in text.split()[:12]], np.random.default_rng(len(text)))
+    return {"content": file_of(sound, rate=RATE), "headers": {"content-type": "audio/wav"}}
+
+
+def sure(answer):
+    return [number for word in answer["words"] for number in (word["start"], word["end"], word["confidence"])]
+
+
 # What is asked about a text, and the numbers of the answer.
 CASES = {
-    "/runs/classify/predict": (lambda t: {"texts": [t]}, lambda a: list(a["answers"][0]["probabilities"].values())),
-    "/runs/language/score": (lambda t: {"text": t}, lambda a: [one["log_probability"] for one in a["tokens"]]),
+    "/runs/classify/predict": (
+        lambda t: {"json": {"texts": [t]}},
+        lambda a: list(a["answers"][0]["probabilities"].values()),
+    ),
+    "/runs/language/score": (
+        lambda t: {"json": {"text": t}},
+        lambda a: [one["log_probability"] for one in a["tokens"]],
+    ),
     "/runs/language/next": (
-        lambda t: {"prompt": t, "k": 17},
+        lambda t: {"json": {"prompt": t, "k": 17}},
         lambda a: sorted(one["probability"] for one in a["next"]),
     ),
-    "/runs/translate/predict": (lambda t: {"texts": [t]}, lambda a: [a["answers"][0]["score"]]),
-    "/runs/forecast/predict": (values, lambda a: a["answers"][0]["median"]),
+    "/runs/translate/predict": (lambda t: {"json": {"texts": [t]}}, lambda a: [a["answers"][0]["score"]]),
+    "/runs/forecast/predict": (lambda t: {"json": values(t)}, lambda a: a["answers"][0]["median"]),
+    "/runs/live/predict": (sung, sure),
+    "/runs/transcribe/predict": (sung, sure),
 }
 
 
 @pytest.mark.parametrize("path", CASES)
 def test_together_as_alone(service, ask, path):
     body, read = CASES[path]
-    wanted = [("POST", path, {"json": body(text)}) for text in texts(24)]
+    wanted = [("POST", path, body(text)) for text in texts(24)]
     crowd, single = service(), service(batch=1, wait_ms=0)
     together = [read(answer.json()) for answer in ask(crowd, *wanted)]
     run, kind = path.split("/")[2], {"score": "read", "next": "read"}.get(path.split("/")[3], "predict")
@@ -58,6 +79,7 @@ def test_together_as_alone(service, ask, path):
     alone = [read(answer.json()) for answer in ask(single, *wanted)]
     assert batches(single, run, kind) == [24, 24]
     for one, other in zip(together, alone, strict=True):
+        assert one
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 

@@ -185,28 +185,27 @@ class Dictation:
         """
         if len(samples) % 2:
             raise InputError("samples are of 16 bits, and this is half a sample too much")
-        begins = restart or self._live is None
         if self._lost and not restart:
             raise InputError("part of the sound was lost, as it took too long: send restart")
-        if begins and rate is None:
+        live = None if restart else self._live
+        if live is None and rate is None:
             raise InputError("a recording begins with its rate, samples a second: send rate")
-        if not begins and rate not in (None, self._rate):
+        if live is not None and rate not in (None, self._rate):
             raise InputError(f"the recording has {self._rate:,} samples a second: send restart for another rate")
+        known, before = ((), 0.0) if live is None else (self._words, self._seconds)
         rate = rate or self._rate
         new = len(samples) / 2 / rate
-        seconds = new + (0.0 if begins else self._seconds)
-        if seconds > LIVE_SECONDS:
+        if before + new > LIVE_SECONDS:
             raise InputError(f"a recording lasts {LIVE_SECONDS:,} s at most: send last, and begin another")
-        live: Live = self._model.live(rate=rate, beam=beam) if begins else self._live
+        live = live or self._model.live(rate=rate, beam=beam)
         try:
             said = await self._together(Chunk(live, np.frombuffer(samples, "<i2"), new, last))
         except LateError:
             self._lost = True
             raise
-        begin = 0 if begins or last else _same(self._words, said.words)
-        self._live, self._rate, self._seconds = (None if last else live), rate, seconds
+        self._live, self._rate, self._seconds = (None if last else live), rate, before + new
         self._words, self._lost = said.words, False
-        return begin, said
+        return 0 if last else _same(known, said.words), said
 
 
 def _same(before: tuple[Word, ...], after: tuple[Word, ...]) -> int:
