@@ -1,4 +1,4 @@
-"""Runs of every task, trained once."""
+"""Runs of every task, trained once, and only of the tasks that are asked for."""
 
 import warnings
 
@@ -9,9 +9,23 @@ from longshort.errors import Note
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Note)
-        runtime_runs.make(folder)
-    return folder
+def made(tmp_path_factory):
+    """The folder with the runs of some of `runtime_runs.TASKS`."""
+    folder, done = tmp_path_factory.mktemp("runs"), set()
+
+    def make(*tasks):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Note)
+            for task in tasks:
+                if task not in done:
+                    runtime_runs.TASKS[task](folder)
+                    done.add(task)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def runs(made):
+    """All of them."""
+    return made(*runtime_runs.TASKS)

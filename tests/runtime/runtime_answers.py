@@ -25,6 +25,18 @@ DECODINGS = (
     {"method": "sample", "n_best": 2, "seed": 5, "top_p": 0.9, "max_length": 5},
 )
 SEARCHES = ({}, {"beam": 4}, {"words": ["ding", "dong"]})
+COMPOSINGS = {
+    "tokens": (
+        {"seed": 1, "bars": 4},
+        {"seed": 2, "bars": 5, "key": "kept", "top_p": 0.9},
+        {"temperature": 0, "bars": 2},
+    ),
+    "rolls": (
+        {"seed": 1},
+        {"seed": 3, "bars": 6, "key": "kept"},
+        {"seed": 2, "key": "D", "temperature": 0.8, "before": 1},
+    ),
+}
 
 
 def compare(folder):
@@ -32,7 +44,7 @@ def compare(folder):
     from longshort.runtime import load
 
     asked = {"forecast": forecasts, "language": language, "classify": classes}
-    asked["transcribe"] = transcripts
+    asked |= {"transcribe": transcripts, "compose": tunes}
     asked |= dict.fromkeys(("translate", "summarize", "chat"), answers)
     found = {}
     for run in sorted(path.parent for path in folder.glob("*/manifest.json")):
@@ -87,6 +99,19 @@ def heard(model, run):
         stream = model.live(rate=8000)
         found += [stream.feed(part) for part in np.split(sound, [700, 5000, 5001])] + [stream.finish()]
     return [{**one.to_json(), "real_time_factor": 0} for one in found]
+
+
+def tunes(model, run):
+    kind = run.name.partition("-")[2]
+    told = {f"tune-{k}": tune(model, run.parent, how) for k, how in enumerate(COMPOSINGS[kind])}
+    return told if kind == "tokens" else {**told, "predict": model.predict(run.parent / "rolls.npz")}
+
+
+def tune(model, folder, how):
+    """The notes of a composition, one by one."""
+    before = folder / "rolls.npz" if "before" in how else None
+    made = model.compose(before, **{name: value for name, value in how.items() if name != "before"})
+    return {"notes": made.notes, "svg": np.frombuffer(made.svg(), np.uint8), "new": np.array([made.new])}
 
 
 def live(model):

@@ -9,23 +9,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import soundfile
-from runtime_answers import DECODINGS, HISTORIES, SAMPLINGS, SEARCHES, SENTENCES, TEXTS, heard
+from runtime_answers import COMPOSINGS, DECODINGS, HISTORIES, SAMPLINGS, SEARCHES, SENTENCES, TEXTS, heard, tune
 
-from longshort import Chatbot, Classifier, Forecaster, LanguageModel, Summarizer, Transcriber, Translator
+from longshort import Chatbot, Classifier, Composer, Forecaster, LanguageModel, Summarizer, Transcriber, Translator
 from longshort.artifact import to_json
+from longshort.data.midi import score_of
 from longshort.sequence.writer import Writer
 
 TINY = {"hidden_size": 8, "embedding_size": 8, "vocabulary_size": 280, "max_target": 10, "beam": 2, "steps": 3}
 TINY |= {"batch_tokens": 300, "test": 0}
-
-
-def make(folder):
-    """Train, in a few steps each, and write runs and answers."""
-    forecasts(folder)
-    language(folder)
-    classes(folder)
-    answers(folder)
-    recordings(folder)
 
 
 def forecasts(folder):
@@ -50,7 +42,7 @@ def forecasts(folder):
         told = table
         if "known" in columns:  # of the last days only the price is known
             told = table.with_columns(pl.when(pl.col("ds") < pl.date(2024, 3, 26)).then("y").alias("y"))
-        model.fit(told, run=folder / name, static=["kind"], **columns)
+        fitted(model, told, folder / name, static=["kind"], **columns)
         keep(folder / name, "predict", model.predict(levels=(80, 50), quantiles=(0.3,)))
         if "known" in columns:
             continue
@@ -70,7 +62,7 @@ def language(folder):
         size = {"vocabulary_size": 280} if kind == "subwords" else {}
         sizes = {"hidden_size": 12, "embedding_size": 8, "num_layers": 2, "steps": 3, "batch_size": 4}
         run = folder / f"language-{kind}"
-        model = LanguageModel(tokens=kind, cell=cell, **sizes, **size).fit(folder / "long.txt", run=run)
+        model = fitted(LanguageModel(tokens=kind, cell=cell, **sizes, **size), folder / "long.txt", run)
         # Draws in float32, also where the machine would round to bfloat16.
         model.fitted.__dict__["writer"] = Writer(model.fitted.network)
         keep(run, "score", model.score(text))
@@ -88,9 +80,8 @@ def classes(folder):
     pl.DataFrame({"text": texts, "label": labels}).write_csv(folder / "reviews.csv")
     sizes = {"hidden_size": 6, "steps": 3, "batch_size": 8, "test": 0}
     run = folder / "classify-texts"
-    model = Classifier(members=2, num_layers=2, max_length=40, embedding_size=8, character_buckets=500, **sizes).fit(
-        folder / "reviews.csv", run=run
-    )
+    model = Classifier(members=2, num_layers=2, max_length=40, embedding_size=8, character_buckets=500, **sizes)
+    fitted(model, folder / "reviews.csv", run)
     keep(run, "list", model.predict(TEXTS))
     keep(run, "table", model.predict(folder / "reviews.csv"))
     steps = rng.integers(3, 12, 40)
@@ -102,7 +93,7 @@ def classes(folder):
     step = np.concatenate([np.arange(n) for n in steps])
     table = pl.DataFrame({"id": ids, "step": step, "a": columns[0], "b": columns[1], "label": label})
     run = folder / "classify-numbers"
-    model = Classifier(cell="gru", members=1, **sizes).fit(table.fill_nan(None), run=run)
+    model = fitted(Classifier(cell="gru", members=1, **sizes), table.fill_nan(None), run)
     np.savez(folder / "values.npz", *values)
     keep(run, "list", model.predict(values))
 
@@ -121,7 +112,7 @@ def answers(folder):
         "chat-copying": (Chatbot(**TINY), talks),
     }
     for name, (model, data) in fits.items():
-        model.fit(data, run=folder / name)
+        fitted(model, data, folder / name)
         model.half = False  # answers in float32, also where the machine would round to bfloat16
         sources = HISTORIES if "chat" in name else SENTENCES
         for number, how in enumerate(DECODINGS):
@@ -149,10 +140,34 @@ def recordings(folder):
         "transcribe-letters": {"num_layers": 2, "max_seconds": 2.5},
         "transcribe-live": {"live": True, "cell": "gru", "num_layers": 2},
     }.items():
-        model = Transcriber(**sizes, **settings).fit(folder / "recordings.csv", run=folder / name)
+        model = fitted(Transcriber(**sizes, **settings), folder / "recordings.csv", folder / name)
         (folder / name / "heard.json").write_bytes(to_json(heard(model, folder / name)))
         for number, how in enumerate(SEARCHES):
             keep(folder / name, f"predict-{number}", model.predict(folder / "recordings.csv", **how))
+
+
+def tunes(folder):
+    rng = np.random.default_rng(0)
+    (folder / "tunes").mkdir()
+    for k in range(6):
+        rows = [(0.5 * n, 0.5, pitch, 40 * (n % 2)) for n, pitch in enumerate(62 + np.cumsum(rng.integers(-2, 3, 24)))]
+        score_of(np.array(rows, dtype=np.float64), 90.0).dump_midi(folder / "tunes" / f"{k}.mid")
+    rolls = {f"train{k}": (rng.random((rng.integers(12, 30), 88)) < 0.06).astype(np.uint8) for k in range(6)}
+    np.savez(folder / "rolls.npz", **rolls)
+    sizes = {"hidden_size": 8, "num_layers": 2, "steps": 5, "batch_size": 4, "test": 0}
+    for name, data, cell in (("tokens", folder / "tunes", "lstm"), ("rolls", folder / "rolls.npz", "gru")):
+        run = folder / f"compose-{name}"
+        model = fitted(Composer(cell=cell, **sizes), data, run)
+        for number, how in enumerate(COMPOSINGS[name]):
+            np.savez(run / f"tune-{number}.npz", **tune(model, folder, how))
+        if name == "rolls":
+            keep(run, "predict", model.predict(data))
+
+
+def fitted(model, data, run, **options):
+    """With a run that has an empty report: nothing here reads it."""
+    model._report = str
+    return model.fit(data, run=run, **options)
 
 
 def keep(run, name, table):
@@ -161,5 +176,16 @@ def keep(run, name, table):
     np.savez(run / f"{name}.npz", **columns)
 
 
+# What makes the runs of a task, in a few steps each, and writes them and the answers; later ones may use earlier ones.
+TASKS = {
+    "forecast": forecasts,
+    "language": language,
+    "classify": classes,
+    "answer": answers,
+    "transcribe": recordings,
+    "compose": tunes,
+}
+
 if __name__ == "__main__":
-    make(Path(sys.argv[1]))
+    for make in TASKS.values():
+        make(Path(sys.argv[1]))

@@ -24,7 +24,8 @@ def told_inputs(folder):
     return [value["name"] for value in described["inputs"]]
 
 
-def test_a_language_model_by_the_command(runs, tmp_path, command):
+def test_a_language_model_by_the_command(made, tmp_path, command):
+    runs = made("language")
     code, out, err = command("export", runs / "language-words", "--format", "onnx", "-o", tmp_path / "out")
     assert (code, err) == (0, "")
     assert "network.onnx: largest difference between onnxruntime and PyTorch" in out
@@ -54,7 +55,8 @@ def test_a_language_model_by_the_command(runs, tmp_path, command):
     assert (code, (tmp_path / "other").exists()) == (2, False)
 
 
-def test_a_classifier(runs, tmp_path):
+def test_a_classifier(made, tmp_path):
+    runs = made("classify")
     model = load(runs / "classify-texts")
     exported = export_onnx(model, tmp_path / "out")
     assert max(exported.differences.values()) < 1e-5
@@ -68,7 +70,8 @@ def test_a_classifier(runs, tmp_path):
     assert np.ptp(found[:, 0]) > 1e-3  # it looks at its inputs
 
 
-def test_a_forecaster(runs, tmp_path):
+def test_a_forecaster(made, tmp_path):
+    runs = made("forecast")
     model = load(runs / "forecast-gru")
     assert max(export_onnx(model, tmp_path / "out").differences.values()) < 1e-5
     panel, fitted = model.fitted.panel, model.fitted.model
@@ -82,7 +85,7 @@ def test_a_forecaster(runs, tmp_path):
         export_onnx(model, runs / "newer.csv")
 
 
-def test_a_network_that_is_not_the_same_is_not_left_behind(runs, tmp_path):
+def test_a_network_that_is_not_the_same_is_not_left_behind(tmp_path):
     """An answer that changes with every call: no file can give it."""
 
     class Counting(torch.nn.Module):

@@ -14,6 +14,7 @@ from longshort.data.music_tokens import MusicTokens
 from longshort.errors import InputError
 from longshort.sequence.network import Dropout
 from longshort.tasks.compose import Composing, Composition
+from longshort.tasks.compose.authors import author
 from longshort.tasks.compose.config import ComposeConfig, make_plan
 from longshort.tasks.compose.keys import Key, find_key
 from longshort.tasks.compose.markov import Chain, KeyChain, TokenChain, pasts
@@ -163,7 +164,7 @@ def test_tunes_have_their_bars_their_key_and_notes_in_time(bars, tokens, tunes):
     """An untrained network, which would write anything."""
     ours, _ = network(tokens, tunes)
     for key in ("free", "D minor"):
-        written = compose(ours, tokens, Composing(bars=bars, key=key, seed=1), NONE, tunes=3)
+        written = compose(author(ours), tokens, Composing(bars=bars, key=key, seed=1), NONE, tunes=3)
         assert len({tuple(tune) for tune in written}) == 3
         for tune in written:
             kinds = [tokens.tokens.types[i] for i in tune]
@@ -179,14 +180,14 @@ def test_tunes_have_their_bars_their_key_and_notes_in_time(bars, tokens, tunes):
                     place = tokens.tokens.positions[i]
             pitches = tokens.notes(tune)[:, 2].astype(int)
             assert Key(2, "minor").holds[pitches % 12].all() == (key != "free" or not len(pitches))
-    again = compose(ours, tokens, Composing(bars=bars, key=key, seed=1), NONE, tunes=3)
+    again = compose(author(ours), tokens, Composing(bars=bars, key=key, seed=1), NONE, tunes=3)
     assert all(np.array_equal(a, b) for a, b in zip(again, written, strict=True))
 
 
 def test_a_tune_goes_on_in_its_key(tokens, tunes):
     ours, _ = network(tokens, tunes)
     before = tokens.transposed(tunes[0], 1)
-    (tune,) = compose(ours, tokens, Composing(bars=3, key="kept", seed=2), NONE, before)
+    (tune,) = compose(author(ours), tokens, Composing(bars=3, key="kept", seed=2), NONE, before)
     inside = find_key(tokens.notes(before)).holds
     assert inside[tokens.notes(tune)[:, 2].astype(int) % 12].all()
     whole = Composition.of(tokens, Composing(instruments=(40,)), tune, before, tempo=90.0)
@@ -202,23 +203,23 @@ def test_rolls_are_written_frame_by_frame(chain):
     pieces = rolls(5)
     model = KeyChain(ROLLS, pieces, 3) if chain else network(ROLLS, pieces)[0]
     openings = np.stack([piece[0] for piece in pieces])
-    made = compose(model, ROLLS, Composing(bars=2, seed=0), openings, tunes=4)
+    made = compose(author(model), ROLLS, Composing(bars=2, seed=0), openings, tunes=4)
     assert [tune.shape for tune in made] == [(16, 88)] * 4  # two bars of four quarters, half a quarter a frame
     assert all((openings == tune[0]).all(1).any() for tune in made)
     for key in ("F# major", "kept"):
-        (kept,) = compose(model, ROLLS, Composing(bars=4, key=key, seed=0), openings)
+        (kept,) = compose(author(model), ROLLS, Composing(bars=4, key=key, seed=0), openings)
         assert kept.shape == (32, 88)
-    more = compose(model, ROLLS, Composing(bars=1, seed=0), openings, pieces[0])
+    more = compose(author(model), ROLLS, Composing(bars=1, seed=0), openings, pieces[0])
     assert more[0].shape == (8, 88)
     with pytest.raises(InputError, match="top_k and top_p are for tokens"):
-        compose(model, ROLLS, Composing(top_k=3), openings)
+        compose(author(model), ROLLS, Composing(top_k=3), openings)
 
 
 def test_the_draws_of_a_roll_follow_the_network():
     """The first frame after a known one, drawn very often, has the probabilities of the network."""
     pieces = rolls(2)
     model, _ = network(ROLLS, pieces)
-    made = compose(model, RollEncoding(4.0), Composing(bars=1, seed=0), NONE, pieces[0], tunes=4000)
+    made = compose(author(model), RollEncoding(4.0), Composing(bars=1, seed=0), NONE, pieces[0], tunes=4000)
     with torch.no_grad():
         p = torch.sigmoid(model(torch.from_numpy(pieces[0]).float()[:, None])[0][-1, 0]).numpy()
     share = np.mean([tune[0] for tune in made], 0)
@@ -297,7 +298,7 @@ def test_windows_of_the_scoring_carry_the_state_on(tokens, tunes, monkeypatch):
 
 def test_a_new_tune_keeps_the_key_of_its_first_two_bars(tokens, tunes):
     ours, _ = network(tokens, tunes)
-    for tune in compose(ours, tokens, Composing(bars=5, key="kept", seed=3), NONE, tunes=3):
+    for tune in compose(author(ours), tokens, Composing(bars=5, key="kept", seed=3), NONE, tunes=3):
         bars = np.flatnonzero(np.array([tokens.tokens.types[i] == "Bar" for i in tune]))
         first, rest = tune[: bars[2]], tune[bars[2] :]
         pitches = tokens.tokens.pitches[rest]
@@ -306,7 +307,7 @@ def test_a_new_tune_keeps_the_key_of_its_first_two_bars(tokens, tunes):
         assert len({int(pitch) % 12 for pitch in free[free >= 0]}) > 9  # it was not kept before it was known
     pieces = rolls(5)
     model, _ = network(ROLLS, pieces)
-    for roll in compose(model, ROLLS, Composing(bars=5, key="kept", seed=3), pieces[0][:1], tunes=3):
+    for roll in compose(author(model), ROLLS, Composing(bars=5, key="kept", seed=3), pieces[0][:1], tunes=3):
         notes = ROLLS.notes(roll[16:])[:, 2].astype(int)  # behind eight quarter notes
         assert find_key(ROLLS.notes(roll[:16])).holds[notes % 12].all()
 

@@ -6,12 +6,14 @@ tune in bars is a count of tokens, metre and repetition are easy to see, and a t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from longshort.data.midi import Notes
 from longshort.errors import InputError
 
 IntArray = NDArray[np.int32]
@@ -22,40 +24,32 @@ RESOLUTION = {(0, 4): 12, (4, 16): 4}
 SPECIAL = ["PAD", "BOS", "EOS"]
 
 
+# Places of a beat in its bar, and ticks of a quarter note: an eighth has as many places as a quarter.
+PLACES, TICKS = 12, 24
+# What may come after a token of each type. Where notes say their instrument, that comes before the pitch.
+FOLLOWERS = {
+    "BOS": {"Bar"},
+    "Bar": {"TimeSig"},
+    "TimeSig": {"Bar", "Position", "Pitch"},
+    "Position": {"Pitch"},
+    "Pitch": {"Duration"},
+    "Duration": {"Bar", "Position", "Pitch"},
+}
+
+
 class MusicTokens:
-    """The vocabulary and both directions.
+    """The vocabulary and both directions; only music that is read needs miditok.
 
     Args:
         programs: whether notes say their instrument; else all but drums is one instrument's, and drums are left out.
+        names: of all tokens, in the order of their numbers; None for miditok's.
     """
 
-    def __init__(self, programs: bool) -> None:
-        try:
-            from miditok import REMI, TokenizerConfig
-        except ImportError:
-            raise InputError("MIDI needs the extra music: pip install 'longshort[music]'") from None
+    def __init__(self, programs: bool, names: Sequence[str] | None = None) -> None:
         self.programs = programs
-        self._inner = REMI(
-            TokenizerConfig(
-                pitch_range=PITCHES,
-                beat_res=RESOLUTION,
-                special_tokens=SPECIAL,
-                use_velocities=False,
-                use_chords=False,
-                use_rests=False,
-                use_tempos=False,
-                use_time_signatures=True,
-                use_programs=programs,
-                one_token_stream_for_programs=programs,
-                use_pitchdrum_tokens=programs,
-                use_sustain_pedals=False,
-                use_pitch_bends=False,
-            )
-        )
-        vocabulary: dict[str, int] = self._inner.vocab
-        self.names = sorted(vocabulary, key=lambda name: vocabulary[name])
+        self.names = list(_miditoks(programs)[1] if names is None else names)
         self.types = [name.partition("_")[0] for name in self.names]
-        self.begin, self.end = vocabulary["BOS_None"], vocabulary["EOS_None"]
+        self.begin, self.end = self.names.index("BOS_None"), self.names.index("EOS_None")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -77,33 +71,63 @@ class MusicTokens:
 
     def bar_length(self, token: int) -> int:
         """How many places a bar has in the metre of a token such as TimeSig_6/8."""
-        return max(RESOLUTION.values()) * int(self.names[token].partition("_")[2].partition("/")[0])
+        return PLACES * int(self.names[token].partition("_")[2].partition("/")[0])
 
     def followers(self, kind: str) -> set[str]:
         """Types of tokens that may come after one of a type."""
-        if kind == "BOS":
-            return {"Bar"}
-        after: set[str] = self._inner.tokens_types_graph[kind]
-        return after - {"PAD", "BOS", "PAD_None", "BOS_None", "EOS_None"}
+        if not self.programs:
+            return FOLLOWERS.get(kind, set())
+        if kind == "Program":
+            return {"Pitch", "PitchDrum"}
+        after = FOLLOWERS.get(kind.removesuffix("Drum"), set())
+        return {"Program" if which == "Pitch" else which for which in after}
 
     def encode(self, score: Any) -> IntArray:
-        """Tokens of a score, (N,), without begin and end; none where it has no note that the tokens can say."""
+        """Tokens of a score, (N,), without begin and end; none where it has no note that the tokens can say.
+
+        Raises:
+            InputError: miditok cannot read it, is not installed, or numbers its tokens in another way.
+        """
+        inner = self._inner
         score = score.copy()
         if not self.programs:
             score = _one_track(score)
         if not len(score.tracks):
             return np.zeros(0, np.int32)
         try:
-            found = self._inner.encode(score)
+            found = inner.encode(score)
         except Exception as error:  # a bar that miditok cannot count, and the like
             raise InputError(f"miditok cannot read it ({' '.join(str(error).split()[:12])})") from None
         found = found[0] if isinstance(found, list) else found
         return np.asarray(found.ids, np.int32)
 
-    def decode(self, ids: IntArray) -> Any:
-        """A score of tokens; those that make no sense where they stand are passed over."""
-        inner = [int(i) for i in ids if i not in (self.begin, self.end)]
-        return self._inner.decode(inner if self.programs else [inner])
+    def notes(self, ids: IntArray) -> Notes:
+        """The notes of tokens, as `longshort.data.midi.notes_of` gives those of a score; what makes no sense where it
+        stands is passed over."""
+        names = [self.names[i].split("_", 1) for i in ids if i not in (self.begin, self.end)]
+        told = next(
+            (i for i, (kind, _) in enumerate(names) if kind in ("TimeSig", "Pitch", "PitchDrum", "Duration")), 0
+        )
+        beats, beat = _metre(names[told][1]) if names and names[told][0] == "TimeSig" else _metre("4/4")
+        found: dict[int, list[tuple[int, int, int, int]]] = {}
+        bar, now, begun, program = 0, 0, False, 0
+        for (kind, value), (after, long) in zip(names, [*names[1:], ("", "")], strict=True):
+            if kind == "Bar":
+                bar, begun = (bar + beats * beat if begun else now), True
+                now = bar
+            elif kind == "TimeSig":
+                beats, beat = _metre(value)
+            elif kind == "Position":
+                begun, now = True, bar + int(value) * beat // PLACES
+            elif kind == "Program":
+                program = int(value)
+            elif kind in ("Pitch", "PitchDrum") and after == "Duration":
+                whole, part, parts = map(int, long.split("."))
+                row = (now, (whole * parts + part) * beat // parts, int(value), program)
+                found.setdefault(program, []).append(row)
+        notes = np.array([row for rows in found.values() for row in rows], dtype=np.float64).reshape(-1, 4)
+        notes[:, :2] /= TICKS
+        return notes[np.lexsort((-notes[:, 2], notes[:, 0]))]
 
     def transposed(self, ids: IntArray, interval: int) -> IntArray:
         """The same tune so many semitones higher; it must have room, see `room`."""
@@ -137,17 +161,51 @@ class MusicTokens:
 
     @classmethod
     def from_json(cls, described: dict[str, Any]) -> MusicTokens:
-        """The inverse of `to_json`.
+        """The inverse of `to_json`."""
+        return cls(bool(described["programs"]), described["tokens"])
 
-        Raises:
-            InputError: the miditok that is installed numbers its tokens in another way.
-        """
-        tokens = cls(bool(described["programs"]))
-        if tokens.names != described["tokens"]:
+    @cached_property
+    def _inner(self) -> Any:
+        """What makes tokens of scores."""
+        inner, names = _miditoks(self.programs)
+        if names != self.names:
             raise InputError(
                 "the run's tokens are those of another version of miditok: install the one it was made with"
             )
-        return tokens
+        return inner
+
+
+def _miditoks(programs: bool) -> tuple[Any, list[str]]:
+    """The tokenizer of miditok, and the names of its tokens."""
+    try:
+        from miditok import REMI, TokenizerConfig
+    except ImportError:
+        raise InputError("MIDI needs the extra music: pip install 'longshort[music]'") from None
+    inner = REMI(
+        TokenizerConfig(
+            pitch_range=PITCHES,
+            beat_res=RESOLUTION,
+            special_tokens=SPECIAL,
+            use_velocities=False,
+            use_chords=False,
+            use_rests=False,
+            use_tempos=False,
+            use_time_signatures=True,
+            use_programs=programs,
+            one_token_stream_for_programs=programs,
+            use_pitchdrum_tokens=programs,
+            use_sustain_pedals=False,
+            use_pitch_bends=False,
+        )
+    )
+    vocabulary: dict[str, int] = inner.vocab
+    return inner, sorted(vocabulary, key=lambda name: vocabulary[name])
+
+
+def _metre(text: str) -> tuple[int, int]:
+    """Beats of a bar, and ticks of a beat, of a metre such as 6/8."""
+    beats, beat = map(int, text.split("/"))
+    return beats, 4 * TICKS // beat
 
 
 def _one_track(score: Any) -> Any:

@@ -26,6 +26,7 @@ _RUNTIMES = {
     "translate": ("longshort.runtime.seq2seq", "Translator"),
     "summarize": ("longshort.runtime.seq2seq", "Summarizer"),
     "chat": ("longshort.runtime.seq2seq", "Chatbot"),
+    "compose": ("longshort.runtime.compose", "Composer"),
     "transcribe": ("longshort.runtime.transcribe", "Transcriber"),
 }
 

@@ -106,13 +106,20 @@ class Writer:
     def __init__(self, network: TokenNetwork) -> None:
         self._network, self._softmax = network, network.readout()
 
-    def generate(self, prompt: Sequence[int], sampling: Sampling, forbidden: int | None = None) -> Iterator[list[int]]:
+    def generate(
+        self,
+        prompt: Sequence[int],
+        sampling: Sampling,
+        forbidden: int | None = None,
+        restrict: Callable[[FloatArray], FloatArray] | None = None,
+    ) -> Iterator[list[int]]:
         """The next token of every sample, again and again.
 
         Args:
             prompt: tokens to go on from, at least one.
             sampling: how to draw.
             forbidden: a token that is never drawn, or None.
+            restrict: from the logits of the next tokens, (samples, V), to those that are drawn from.
         """
         network, count = self._network, sampling.samples
         seen = np.array(prompt, dtype=np.int64)
@@ -122,7 +129,7 @@ class Writer:
         starts = [[tuple(np.repeat(part, count, 0) for part in one) for one in layer] for layer in state]
         streams = [layer.stream(count, start) for layer, start in zip(network.layers, starts, strict=True)]
         for _ in range(sampling.length):
-            drawn = sampler(logits)
+            drawn = sampler(logits if restrict is None else restrict(logits))
             yield drawn.tolist()
             x = network.embed(drawn)
             for stream in streams:

@@ -18,14 +18,15 @@ from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
 from longshort.space import Ranges
 from longshort.tasks.compose import store
+from longshort.tasks.compose.authors import author
 from longshort.tasks.compose.composition import Composition
 from longshort.tasks.compose.config import ComposeConfig, Plan, ranges
 from longshort.tasks.compose.evaluation import ComposeScores, Corpus, score
 from longshort.tasks.compose.markov import Chain
 from longshort.tasks.compose.material import Material, Part, piece_of, read_material, read_pieces
-from longshort.tasks.compose.next_steps import next_events
+from longshort.tasks.compose.next_steps import likeliest
 from longshort.tasks.compose.pieces import Encoding, Piece
-from longshort.tasks.compose.scoring import nats
+from longshort.tasks.compose.scoring import after, nats
 from longshort.tasks.compose.training import Network, make_network, train_network
 from longshort.tasks.compose.writing import Composing, compose, ended, writing
 from longshort.training import Hardware, Progress
@@ -119,7 +120,7 @@ class Composer(Estimator[ComposeConfig, Material, Fitted]):
         elif before is not None:
             start = self._pieces(before).pieces[0]
             tempo = tempo_of(first_tune(before).score) if fitted.plan.kind == "tokens" else None
-        (piece,) = yield from writing(fitted.network, fitted.encoding, settings, fitted.openings, start)
+        (piece,) = yield from writing(author(fitted.network), fitted.encoding, settings, fitted.openings, start)
         return Composition.of(fitted.encoding, settings, piece, start, tempo)
 
     def evaluate(self, data: Any = None) -> ComposeScores:
@@ -156,7 +157,7 @@ class Composer(Estimator[ComposeConfig, Material, Fitted]):
         tables = [
             pl.DataFrame({"tune": [name] * len(events), "event": events, "probability": p})
             for name, piece in zip(part.names, part.pieces, strict=True)
-            for events, p in [next_events(fitted.network, fitted.encoding, piece, k)]
+            for events, p in [likeliest(fitted.encoding, after(fitted.network, fitted.encoding, piece), k)]
         ]
         return pl.concat(tables)
 
@@ -216,7 +217,7 @@ class Composer(Estimator[ComposeConfig, Material, Fitted]):
         composing = Composing(bars=config.bars, seed=config.seed)
         models: dict[str, Network | Chain] = {self.name: fitted.network, chain.name: chain}
         written = {
-            name: tuple(compose(model, encoding, composing, fitted.openings, tunes=config.tunes))
+            name: tuple(compose(author(model), encoding, composing, fitted.openings, tunes=config.tunes))
             for name, model in models.items()
         }
         found = {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from longshort.data.rolls import LOWEST
-from longshort.sequence.network import LanguageNetwork
 from longshort.tasks.compose.keys import NAMES
-from longshort.tasks.compose.pieces import Encoding, Piece, TokenEncoding
-from longshort.tasks.compose.training import Network
+from longshort.tasks.compose.pieces import Encoding, TokenEncoding
 
 
 def labels(encoding: Encoding) -> list[str]:
@@ -23,16 +22,7 @@ def pitch_name(pitch: int) -> str:
     return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
-def next_events(network: Network, encoding: Encoding, piece: Piece, k: int) -> tuple[list[str], list[float]]:
-    """The k likeliest tokens, or keys, after a tune that has not ended yet, and their probabilities."""
-    with torch.no_grad():
-        if isinstance(network, LanguageNetwork):
-            whole = torch.from_numpy(encoding.whole(piece)[:-1]).long().unsqueeze(1)
-            features, _, _ = network(whole)
-            p = network.log_probabilities(features[-1, 0]).exp()
-        else:
-            logits, _ = network(torch.from_numpy(encoding.whole(piece)).float().unsqueeze(1))
-            p = logits[-1, 0].sigmoid()
-    best = p.topk(min(k, len(p)))
-    names = labels(encoding)
-    return [names[int(i)] for i in best.indices], best.values.double().tolist()
+def likeliest(encoding: Encoding, p: NDArray[np.float32], k: int) -> tuple[list[str], list[float]]:
+    """The k likeliest tokens, or keys, by their probabilities, (V,) or (K,)."""
+    best, names = np.argsort(-p, kind="stable")[:k], labels(encoding)
+    return [names[i] for i in best], p[best].astype(np.float64).tolist()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from longshort.data.midi import Notes, notes_of
+from longshort.data.midi import Notes
 from longshort.data.music_tokens import MusicTokens
 from longshort.data.rolls import KEYS, notes_of_roll
 
@@ -75,7 +75,7 @@ class TokenEncoding(Encoding):
 
     def notes(self, piece: Piece) -> Notes:
         """As the tokens say."""
-        return notes_of(self.tokens.decode(piece))
+        return self.tokens.notes(piece)
 
     def units(self, piece: Piece) -> int:
         """Notes."""

@@ -41,3 +41,14 @@ def nats(network: Network, encoding: Encoding, pieces: Sequence[Piece]) -> float
     """Mean negative log-likelihood of a unit (a note, or a frame) over tunes, in nats."""
     total = sum(float(step_nats(network, encoding, piece).sum()) for piece in pieces)
     return total / max(1, sum(encoding.units(piece) for piece in pieces))
+
+
+def after(network: Network, encoding: Encoding, piece: Piece) -> NDArray[np.float32]:
+    """Probabilities of what comes after a tune that has not ended yet: of every token (V,), or of every key (K,)."""
+    with torch.no_grad():
+        if isinstance(network, LanguageNetwork):
+            whole = torch.from_numpy(encoding.whole(piece)[:-1]).long().unsqueeze(1)
+            features, _, _ = network(whole)
+            return network.log_probabilities(features[-1, 0]).exp().numpy()
+        logits, _ = network(torch.from_numpy(encoding.whole(piece)).float().unsqueeze(1))
+        return logits[-1, 0].sigmoid().numpy()

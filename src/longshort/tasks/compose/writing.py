@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from longshort.data.music_tokens import MusicTokens
 from longshort.data.rolls import KEYS, LOWEST
 from longshort.errors import InputError
-from longshort.sequence.sampler import Sampler
+from longshort.sequence.draws import Draws
 from longshort.sequence.sampling import Sampling
-from longshort.sequence.writer import Writer
 from longshort.settings import Settings
 from longshort.tasks.compose.keys import Key, find_key
-from longshort.tasks.compose.markov import Chain, KeyChain, TokenChain
-from longshort.tasks.compose.network import FrameNetwork
 from longshort.tasks.compose.pieces import Encoding, Piece, RollEncoding, TokenEncoding
-from longshort.tasks.compose.training import Network
 
 # After so many tokens a bar ends, so that a network that has learnt nothing comes to an end.
 CROWDED = 200
@@ -31,7 +25,7 @@ KEY_BARS = 2
 # Quarter notes of a bar of a roll, which has no metre.
 BAR = 4.0
 
-IntArray = NDArray[np.int32]
+FloatArray = NDArray[np.float32]
 Value = TypeVar("Value")
 
 
@@ -85,8 +79,31 @@ class Composing(Settings):
         )
 
 
+class TokenAuthor(Protocol):
+    """What tells tokens, a network or a chain, whoever computes it."""
+
+    def generate(
+        self, start: Sequence[int], sampling: Sampling, restrict: Callable[[FloatArray], FloatArray]
+    ) -> Iterator[list[int]]:
+        """The next token of every tune, again and again.
+
+        Args:
+            start: tokens to go on from, at least one.
+            sampling: how to draw.
+            restrict: from the logits of the next tokens, (tunes, V), to those that are drawn from.
+        """
+
+
+class RollAuthor(Protocol):
+    """What tells frames, a network or a chain, whoever computes it."""
+
+    def frames(self, start: Piece) -> Generator[FloatArray, Piece, None]:
+        """Logits of the keys of the next frame, (S, K), of S tunes that begin (T, S, K); and again for every frame
+        that is sent, (S, K)."""
+
+
 def compose(
-    network: Network | Chain,
+    author: TokenAuthor | RollAuthor,
     encoding: Encoding,
     composing: Composing,
     openings: Piece,
@@ -96,18 +113,18 @@ def compose(
     """New tunes, or continuations of one, without what was before.
 
     Args:
-        network: in evaluation; or a chain.
+        author: of tunes of the encoding's kind.
         encoding: of tunes.
         composing: how.
         openings: first frames, one of which a new roll begins with, (any, K).
         before: a tune to go on from.
         tunes: how many, side by side.
     """
-    return ended(writing(network, encoding, composing, openings, before, tunes))
+    return ended(writing(author, encoding, composing, openings, before, tunes))
 
 
 def writing(
-    network: Network | Chain,
+    author: TokenAuthor | RollAuthor,
     encoding: Encoding,
     composing: Composing,
     openings: Piece,
@@ -116,11 +133,11 @@ def writing(
 ) -> Generator[None, None, list[Piece]]:
     """The same as `compose`, with a break after every token or frame; the tunes are what it returns."""
     if isinstance(encoding, TokenEncoding):
-        return (yield from _tokens(network, encoding.tokens, composing, before, tunes))
+        return (yield from _tokens(author, encoding.tokens, composing, before, tunes))  # type: ignore[arg-type]
     assert isinstance(encoding, RollEncoding)
     if composing.top_k is not None or composing.top_p is not None:
         raise InputError("top_k and top_p are for tokens, and the run learnt from piano rolls: leave them out")
-    return (yield from _rolls(network, encoding, composing, openings, before, tunes))
+    return (yield from _rolls(author, encoding, composing, openings, before, tunes))  # type: ignore[arg-type]
 
 
 def ended(steps: Generator[None, None, Value]) -> Value:
@@ -134,35 +151,16 @@ def ended(steps: Generator[None, None, Value]) -> Value:
 
 
 def _tokens(
-    network: Network | Chain, tokens: MusicTokens, composing: Composing, before: Piece | None, tunes: int
+    author: TokenAuthor, tokens: MusicTokens, composing: Composing, before: Piece | None, tunes: int
 ) -> Generator[None, None, list[Piece]]:
     start = [tokens.begin, *([] if before is None else before.tolist())]
     score = Score(tokens, composing, start, tunes)
-    drawn = (
-        _chained(network, start, composing.sampling(tunes), score)
-        if isinstance(network, TokenChain)
-        else Writer(network).generate(start, composing.sampling(tunes), None, score.restrict)  # type: ignore[arg-type]
-    )
-    for ids in drawn:
+    for ids in author.generate(start, composing.sampling(tunes), score.restrict):
         score.add(ids)
         if all(score.ended):
             break
         yield
     return [np.array(tune, np.int32) for tune in score.tunes]
-
-
-def _chained(chain: TokenChain, start: Sequence[int], sampling: Sampling, score: Score) -> Iterator[list[int]]:
-    """What the writer does with a network, with counts."""
-    sampler = Sampler(sampling, None, torch.tensor(start), chain.encoding.size)
-    known: dict[tuple[int, ...], Tensor] = {}
-    for _ in range(sampling.length):
-        rows = []
-        for tune in score.tunes:
-            context = tuple([*start, *tune][-chain.order :])
-            if context not in known:
-                known[context] = torch.from_numpy(chain.log_probabilities(context)).float()
-            rows.append(known[context])
-        yield sampler(score.restrict(torch.stack(rows))).tolist()
 
 
 class Score:
@@ -182,23 +180,23 @@ class Score:
         self._count = [0] * tunes
         self._last = [tokens.begin] * tunes  # what is written begins with a bar, also behind another tune
         self._crowd = [0] * tunes
-        self._is_bar = torch.tensor([kind == "Bar" for kind in tokens.types])
+        self._is_bar = np.array([kind == "Bar" for kind in tokens.types])
         self._place, self._long = [-1] * tunes, [0] * tunes
         kinds = sorted(set(tokens.types))
-        self._follows = {kind: torch.tensor([t in tokens.followers(kind) for t in tokens.types]) for kind in kinds}
-        self._positions = torch.from_numpy(tokens.positions.astype(np.int64))
-        self._is_end = torch.arange(len(tokens)) == tokens.end
+        self._follows = {kind: np.isin(tokens.types, [*tokens.followers(kind)]) for kind in kinds}
+        self._positions = tokens.positions
+        self._is_end = np.arange(len(tokens)) == tokens.end
         self._key = composing.key
-        self._in_key: list[Tensor | None] = [None] * tunes
+        self._in_key: list[NDArray[np.bool_] | None] = [None] * tunes
         if composing.key not in ("free", "kept"):
             self._in_key = [self._inside(Key.parse(composing.key))] * tunes
         elif composing.key == "kept" and len(start) > 1:
             self._in_key = [self._inside(self._found(start[1:]))] * tunes
 
-    def restrict(self, logits: Tensor) -> Tensor:
+    def restrict(self, logits: FloatArray) -> FloatArray:
         """Logits of the next tokens, (S, V), with those that may not come at −∞."""
-        allowed = torch.stack([self._allowed(k) for k in range(len(self.tunes))])
-        return logits.masked_fill(~allowed, -torch.inf)
+        allowed = np.stack([self._allowed(k) for k in range(len(self.tunes))])
+        return np.where(allowed, logits, np.float32(-np.inf))
 
     def add(self, ids: Sequence[int]) -> None:
         """Take up the next token of every tune."""
@@ -224,8 +222,8 @@ class Score:
             self.tunes[k].append(token)
             self._last[k] = token
 
-    def _allowed(self, k: int) -> Tensor:
-        allowed = self._follows[self.tokens.types[self._last[k]]] & ~self._is_end
+    def _allowed(self, k: int) -> NDArray[np.bool_]:
+        allowed: NDArray[np.bool_] = self._follows[self.tokens.types[self._last[k]]] & ~self._is_end
         # Time goes on within a bar, and not beyond it; the notes of one place come one after the other.
         ahead = (self._positions > self._place[k]) & (self._positions < self._long[k])
         allowed = allowed & (ahead | (self._positions < 0))
@@ -237,67 +235,49 @@ class Score:
     def _found(self, ids: Sequence[int]) -> Key:
         return find_key(TokenEncoding(self.tokens).notes(np.array(ids)))
 
-    def _inside(self, key: Key) -> Tensor:
+    def _inside(self, key: Key) -> NDArray[np.bool_]:
         pitches = self.tokens.pitches
-        return torch.from_numpy((pitches < 0) | key.holds[pitches % 12])
+        inside: NDArray[np.bool_] = (pitches < 0) | key.holds[pitches % 12]
+        return inside
 
 
 def _rolls(
-    network: Network | Chain,
+    author: RollAuthor,
     encoding: RollEncoding,
     composing: Composing,
     openings: Piece,
     before: Piece | None,
     tunes: int,
 ) -> Generator[None, None, list[Piece]]:
-    generator: Any = torch.Generator()
-    if composing.seed is None:
-        generator.seed()
-    else:
-        generator.manual_seed(composing.seed)
+    draws = Draws(composing.seed)
     if before is None:
-        start = torch.from_numpy(openings)[torch.randint(len(openings), (tunes,), generator=generator)][None]
+        start = openings[draws.below(len(openings), tunes)][None]
     else:
-        start = torch.from_numpy(np.ascontiguousarray(before))[:, None].expand(-1, tunes, -1)
+        start = np.repeat(before[:, None], tunes, 1)
     frames = [] if before is not None else [start[0]]
-    inside: Tensor | None = None
+    inside: Piece | None = None
     if composing.key not in ("free", "kept"):
         inside = _in_key(Key.parse(composing.key))
         frames = [frame * inside for frame in frames]
     elif composing.key == "kept" and before is not None:
         inside = _in_key(find_key(encoding.notes(before)))
-    steps = _framed(network, start)
+    steps = author.frames(start)
     logits = next(steps)
     while len(frames) < max(1, round(composing.bars * BAR / encoding.frame)):
         if composing.key == "kept" and inside is None and len(frames) >= KEY_BARS * BAR / encoding.frame:
-            done = torch.stack(frames).numpy()
-            inside = torch.stack([_in_key(find_key(encoding.notes(done[:, k]))) for k in range(tunes)])
-        p = (logits > 0).float() if composing.temperature == 0 else (logits / composing.temperature).sigmoid()
-        drawn = (torch.rand(p.shape, generator=generator) < p).to(torch.uint8)
+            done = np.stack(frames)
+            inside = np.stack([_in_key(find_key(encoding.notes(done[:, k]))) for k in range(tunes)])
+        if composing.temperature == 0:
+            p = (logits > 0).astype(np.float32)
+        else:
+            p = 0.5 * (1 + np.tanh(logits / np.float32(2 * composing.temperature)))  # the logistic function
+        drawn = (draws.even_single(*p.shape) < p).astype(np.uint8)
         frames.append(drawn if inside is None else drawn * inside)
         logits = steps.send(frames[-1])
         yield
-    whole = torch.stack(frames).numpy()
+    whole = np.stack(frames)
     return [whole[:, k] for k in range(tunes)]
 
 
-def _framed(network: Network | Chain, start: Tensor) -> Generator[Tensor, Tensor, None]:
-    """Logits of the next frame, (S, K), for what begins, (T, S, K), and again for every frame that is sent, (S, K)."""
-    if isinstance(network, KeyChain):
-        grown = start.numpy()
-        while True:
-            grown = grown[-network.order :] if network.order else grown[-1:]
-            p = np.stack([network.probabilities(grown[:, k])[-1] for k in range(grown.shape[1])])
-            frame = yield torch.from_numpy(np.log(p) - np.log1p(-p)).float()
-            grown = np.concatenate([grown, frame.numpy()[None]])
-    assert isinstance(network, FrameNetwork)
-    with torch.no_grad():
-        logits, state = network(start.float())
-    while True:
-        frame = yield logits[-1]
-        with torch.no_grad():
-            logits, state = network(frame[None].float(), state)
-
-
-def _in_key(key: Key) -> Tensor:
-    return torch.from_numpy(key.holds[(np.arange(KEYS) + LOWEST) % 12].astype(np.uint8))
+def _in_key(key: Key) -> Piece:
+    return key.holds[(np.arange(KEYS) + LOWEST) % 12].astype(np.uint8)

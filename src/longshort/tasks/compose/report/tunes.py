@@ -9,6 +9,7 @@ import numpy as np
 
 from longshort.data.midi import Notes
 from longshort.report import Html, Section, Spec, el, figure, plain
+from longshort.tasks.compose.authors import author
 from longshort.tasks.compose.evaluation import HELD_OUT
 from longshort.tasks.compose.keys import find_key
 from longshort.tasks.compose.next_steps import pitch_name
@@ -29,7 +30,7 @@ def tunes_section(model: Composer) -> Section:
     ours = fitted.written.get(model.name)
     if ours is None:
         composing = Composing(bars=8, seed=model.config.seed)
-        ours = tuple(compose(fitted.network, encoding, composing, fitted.openings, tunes=SHOWN))
+        ours = tuple(compose(author(fitted.network), encoding, composing, fitted.openings, tunes=SHOWN))
     shown = [(f"{model.name}, tune {k}", piece, "var(--ours)") for k, piece in enumerate(ours[:SHOWN], 1)]
     shown += [(name, pieces[0], "var(--rival-1)") for name, pieces in fitted.written.items() if name != model.name]
     name, held = fitted.held_out.names[0], fitted.held_out.pieces[0]
