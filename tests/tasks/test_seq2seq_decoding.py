@@ -12,6 +12,7 @@ from seq2seq_models import KINDS, network, rules, sequences
 
 from longshort.errors import InputError
 from longshort.tasks.seq2seq.batch import make_batch
+from longshort.tasks.seq2seq.beam import largest
 from longshort.tasks.seq2seq.constraints import progress
 from longshort.tasks.seq2seq.decoding import Decoding, answers
 from longshort.tasks.seq2seq.likelihood import log_likelihoods
@@ -114,6 +115,16 @@ def test_forced_words_occur():
     # What is forced costs something, and the rest is still as likely as may be.
     logs = likelihoods(net, sources, [row[0].tokens for row in forced])
     np.testing.assert_allclose([row[0].log_probability for row in forced], logs, rtol=1e-4, atol=1e-4)
+
+
+@given(st.integers(1, 4), st.integers(1, 700), st.integers(1, 12), st.integers(0, 2**31))
+def test_the_largest_of_a_row(rows, size, count, seed):
+    rng = np.random.default_rng(seed)
+    numbers = rng.choice([-np.inf, *rng.normal(size=30)], (rows, size)).astype(np.float32)  # with many ties
+    values, places = largest(numbers, min(count, size))
+    np.testing.assert_array_equal(values, np.sort(numbers)[:, ::-1][:, :count])
+    np.testing.assert_array_equal(np.take_along_axis(numbers, places, 1), values)
+    assert all(len(set(row)) == len(row) for row in places.tolist())
 
 
 def test_progress():

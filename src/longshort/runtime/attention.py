@@ -39,14 +39,13 @@ class Attention:
         return weights @ memory, weights
 
     def _scores(self, query: FloatArray, keys: FloatArray, coverage: FloatArray | None) -> FloatArray:
-        w, cover = self._weights, self._weights.get("cover")
-        covers = cover is not None and coverage is not None
+        w = self._weights
         scores: FloatArray
         if "value" not in w:
             scores = query @ keys.transpose(0, 2, 1)
-            return scores + cover * coverage if covers else scores
+            return scores if coverage is None else scores + w["cover"] * coverage
         inner = w.linear("query", query)[:, :, None] + keys[:, None]  # (B, T, S, A)
-        if covers:
-            inner = inner + cover * coverage[..., None]
+        if coverage is not None:
+            inner = inner + w["cover"] * coverage[..., None]
         scores = np.tanh(inner) @ w["value"]
         return scores

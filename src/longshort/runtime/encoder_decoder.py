@@ -34,6 +34,10 @@ class Memory(NamedTuple):
     valid: NDArray[np.bool_]
     sources: IntArray
 
+    def chosen(self, rows: IntArray) -> Memory:
+        """Some of the sources, (B',)."""
+        return Memory(self.values[rows], self.keys[rows], self.valid[rows], self.sources[rows])
+
 
 class Network:
     """The equations of `longshort.tasks.seq2seq.network`, in evaluation. E embedding size, H hidden size."""
@@ -124,7 +128,7 @@ class Stepper:
             self.gate = network.decoder.linear("gate", np.concatenate((known, x), -1)).reshape(shape)
         if self._fed is not None:
             self._fed = features
-        if self._coverage is not None:
+        if self._coverage is not None and self.weights is not None:
             self._coverage = self._coverage + self.weights
         return network.log_probabilities(features.reshape(*shape, -1), self.gate, self.weights, memory.sources)
 
@@ -137,7 +141,7 @@ class Stepper:
     def keep(self, sources: IntArray) -> None:
         """Go on with these sources only, (B',)."""
         self._take((sources[:, None] * self._width + np.arange(self._width)).ravel())
-        self._memory = Memory(*(part[sources] for part in self._memory))
+        self._memory = self._memory.chosen(sources)
         if self._coverage is not None:
             self._coverage = self._coverage[sources]
 

@@ -45,10 +45,13 @@ def nats(network: Network, encoding: Encoding, pieces: Sequence[Piece]) -> float
 
 def after(network: Network, encoding: Encoding, piece: Piece) -> NDArray[np.float32]:
     """Probabilities of what comes after a tune that has not ended yet: of every token (V,), or of every key (K,)."""
+    whole = torch.from_numpy(encoding.whole(piece))
     with torch.no_grad():
         if isinstance(network, LanguageNetwork):
-            whole = torch.from_numpy(encoding.whole(piece)[:-1]).long().unsqueeze(1)
-            features, _, _ = network(whole)
-            return network.log_probabilities(features[-1, 0]).exp().numpy()
-        logits, _ = network(torch.from_numpy(encoding.whole(piece)).float().unsqueeze(1))
-        return logits[-1, 0].sigmoid().numpy()
+            features, _, _ = network(whole[:-1].long().unsqueeze(1))
+            p = network.log_probabilities(features[-1, 0]).exp()
+        else:
+            logits, _ = network(whole.float().unsqueeze(1))
+            p = logits[-1, 0].sigmoid()
+    found: NDArray[np.float32] = p.numpy()
+    return found

@@ -63,7 +63,8 @@ def search(steps: Steps, decoding: Decoding, constraints: Constraints, limits: I
         # The first of those that go on, which with forced words need not be the best.
         values = np.where(tokens == constraints.end, np.float32(-np.inf), values)
         order = np.isinf(values).argsort(axis=1, kind="stable")[:, :width]
-        totals, parents, tokens = (np.take_along_axis(part, order, 1) for part in (values, parents, tokens))
+        totals = np.take_along_axis(values, order, 1)
+        parents, tokens = (np.take_along_axis(part, order, 1) for part in (parents, tokens))
         prefix = np.concatenate((np.take_along_axis(prefix, parents[..., None], 1), tokens[..., None]), -1)
         done = np.array([len(finished[k]) >= width for k in alive]) | ~np.isfinite(totals).any(1)
         if done.all():
