@@ -76,9 +76,9 @@ core-sanitize:  ## the same, watched for wrong addresses and undefined behaviour
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 build/sanitize/engine_test --quick
 
 core-race:  ## the same, watched for races between threads
-	$(CORE) -B build/race -DLONGSHORT_SANITIZE=thread
+	$(CORE) -B build/race -DLONGSHORT_SANITIZE=thread -DLONGSHORT_NARROW=ON
 	cmake --build build/race --target engine_test --parallel 2
-	TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 build/race/engine_test --quick
+	TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 build/race/engine_test --race
 
 $(ENGINE_BENCH): CMakeLists.txt $(CSRC)
 	$(CORE) -B build/core

@@ -1,6 +1,7 @@
 // The core beside the plain solution (solution.h).
 //
-//   engine_test [--quick]     --quick: fewer shapes, for builds that are watched by a sanitizer
+//   engine_test [--quick | --race]     --quick: fewer shapes, for builds that are watched by a sanitizer
+//                                      --race: of these, what several threads do, on one instruction set
 #include "longshort/engine.h"
 
 #include <sys/wait.h>
@@ -329,11 +330,15 @@ void compare(const Problem& p, const Results& want, int threads) {
   call.check_forward(want);
 }
 
+bool race = false;
+
 void compare_everywhere(const Problem& p, const std::vector<int>& threads) {
   const Results want = solve(p);
   for (const auto& set : instruction_sets()) {
+    if (race && set != instruction_sets().back()) continue;
     use_instruction_set(set);
     for (const int n : threads) {
+      if (race && n == 1) continue;
       compare<float>(p, want, n);
       compare<double>(p, want, n);
     }
@@ -515,8 +520,9 @@ void test_stream() {
 }
 
 double nearest_bfloat16(double value) {
-  int exponent;
-  return std::ldexp(std::nearbyint(std::ldexp(std::frexp(value, &exponent), 8)), exponent - 8);
+  int exponent = 0;
+  const double fraction = std::frexp(value, &exponent);
+  return std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
 }
 
 template <class T>
@@ -563,7 +569,8 @@ void test_readout() {
     for (const std::int64_t batch : {1, 2, 7, 33}) {
       for (const std::int64_t inputs : {1, 2, 31, 64, 129}) {
         for (const std::int64_t outputs : {1, 15, 32, 100, 1001}) {
-          compare_readout<float>(batch, inputs, outputs, ++seed % 2 == 0, seed);
+          ++seed;
+          compare_readout<float>(batch, inputs, outputs, seed % 2 == 0, seed);
           compare_readout<double>(batch, inputs, outputs, seed % 2 == 0, seed);
         }
       }
@@ -693,7 +700,9 @@ void test_denormals() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool quick = argc > 1 && std::strcmp(argv[1], "--quick") == 0;
+  const std::string option = argc > 1 ? argv[1] : "";
+  race = option == "--race";
+  const bool quick = race || option == "--quick";
   test_solution();
   test_shapes(quick);
   test_long(quick);
