@@ -42,10 +42,17 @@ format: $(INSTALLED)  ## write the code as the style wants it
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CSRC)
 
-bench: $(INSTALLED)  ## every figure of the tasks in the README (about an hour and a half on two cores)
+bench: $(INSTALLED)  ## every figure of the tasks: days on two cores; what is finished is kept, and each runs alone too
 	$(BIN)/python benchmarks/forecasting.py all
-	$(BIN)/python benchmarks/classification.py sst2
-	$(BIN)/python benchmarks/classification.py japanese-vowels
+	for part in sst2 japanese-vowels; do $(BIN)/python benchmarks/classification.py $$part || exit; done
+	for part in ptb-words ptb-characters shakespeare generation; do $(BIN)/python benchmarks/language.py $$part || exit; done
+	for part in multi30k aeslc sgd decoding; do $(BIN)/python benchmarks/seq2seq.py $$part || exit; done
+	for part in fsdd fsdd-speakers digit-strings an4 live; do $(BIN)/python benchmarks/speech.py $$part || exit; done
+	for part in jsb nottingham-rolls nottingham-tunes; do $(BIN)/python benchmarks/music.py $$part || exit; done
+	for part in batching sessions overload stop schema; do $(BIN)/python benchmarks/serve.py $$part || exit; done
+	$(BIN)/python benchmarks/runtime.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/tables.py
 
 bench-engine: $(INSTALLED) $(ENGINE_BENCH)  ## the engine beside PyTorch (some fifteen minutes on two idle cores)
 	$(BIN)/python benchmarks/engine.py
@@ -62,7 +69,7 @@ runtime: $(INSTALLED)  ## install that wheel without PyTorch, and compare the ru
 	$(BIN)/python tests/runtime/runtime_runs.py build/runs
 	$(PYTHON) -m venv --clear .venv-runtime
 	.venv-runtime/bin/python -m pip install --quiet --no-deps dist/*.whl
-	.venv-runtime/bin/python -m pip install --quiet --constraint constraints.txt numpy safetensors tokenizers polars narwhals
+	.venv-runtime/bin/python -m pip install --quiet --constraint constraints.txt numpy safetensors tokenizers polars narwhals soundfile soxr
 	cd .venv-runtime && bin/python ../tests/runtime/runtime_answers.py ../build/runs
 
 core-test:  ## the core's tests, from C++ alone
