@@ -31,6 +31,7 @@ from record import fitted, main, spread
 # Strings of digits: how many of each part, how many digits, and the pauses between them in seconds.
 STRINGS = {"train": 2_000, "validation": 200, "test": 300}
 DIGITS, PAUSES, RATE = (3, 8), (0.05, 0.3), 8_000
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 # Weights of the language model and bonuses for words that are tried on the validation part.
 WEIGHTS, BONUSES, BEAM = (0.2, 0.4, 0.6, 1.0), (0.0, 1.0, 2.0, 3.0), 16
 # Seconds of sound that a live model is fed at a time.
@@ -181,15 +182,16 @@ def _stream(model: Transcriber, folder: Path, names: Sequence[str]) -> dict[str,
 
 
 def _fit(runs: Path, seeds: Sequence[int], data: Any, settings: Mapping[str, Any], **given: Any) -> dict[str, Any]:
-    """Train a model for each seed; give mean and spread of ours, and the baselines."""
-    rows, baselines = [], {}
+    """Train a model for each seed; give mean and spread, greedily and with the ten words known, and the baselines."""
+    rows: dict[str, list[dict[str, Any]]] = {}
     for seed in seeds:
         model, seconds = _train(runs, seed, data, settings, **given)
-        scores = model.evaluate()
-        rows.append({**_row(scores, model), "seconds": seconds})
-        baselines = {name: row for name, row in scores.overall.items() if name != model.name}
-        print(f"{runs.name}, seed {seed}:", {k: round(v, 4) for k, v in rows[-1].items() if v is not None}, flush=True)
-    return {model.name: spread(rows), **baselines}
+        scores, told = model.evaluate(), model.evaluate("test", beam=BEAM, words=WORDS)
+        rows.setdefault(model.name, []).append({**_row(scores, model), "seconds": seconds})
+        rows.setdefault(f"{model.name}, list of the ten words", []).append(_row(told, model))
+        print(f"{runs.name}, seed {seed}:", *(f"{name} {several[-1]}" for name, several in rows.items()), flush=True)
+    others = {name: row for name, row in scores.overall.items() if name != model.name}
+    return {**{name: spread(several) for name, several in rows.items()}, **others}
 
 
 def _train(
