@@ -33,7 +33,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path):
         env={**os.environ, **quiet},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
