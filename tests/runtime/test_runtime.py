@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshort import nn
+from longshort import nn, tasks
 from longshort.artifact import RunDirectory
 from longshort.errors import InputError
 from longshort.runtime import functions, load
@@ -19,6 +19,7 @@ from longshort.runtime.layers import Readout, Recurrent
 from longshort.runtime.sampler import Sampler
 from longshort.runtime.weights import Weights
 from longshort.sequence import sampler
+from longshort.sequence.draws import Draws
 from longshort.sequence.network import Dimensions, Dropout, LanguageNetwork
 from longshort.sequence.sampling import Sampling
 
@@ -101,6 +102,10 @@ def test_steps_go_on_from_a_state(cell):
     np.testing.assert_allclose(np.concatenate([first, np.stack(steps)]), wanted, atol=1e-6)
     for ours_, theirs in zip(stream.state, ours(x.numpy())[1], strict=True):
         np.testing.assert_allclose(np.stack(ours_), np.stack(theirs), atol=1e-6)
+    for rows in ([3, 3, 0, 1], [2, 0]):  # as many as before, and fewer
+        stream, chosen = ours.stream(4, state), np.array(rows)
+        stream.select(chosen)
+        np.testing.assert_allclose(stream(x.numpy()[3, chosen]), wanted[3, chosen], atol=1e-6)
 
 
 def test_a_projection():
@@ -125,6 +130,7 @@ def test_functions_are_those_of_pytorch():
         (functions.gelu, torch.nn.functional.gelu),
         (functions.softplus, torch.nn.functional.softplus),
         (functions.sigmoid, torch.sigmoid),
+        (functions.log_sigmoid, torch.nn.functional.logsigmoid),
         (functions.softmax, lambda x: x.softmax(-1)),
         (functions.log_softmax, lambda x: x.log_softmax(-1)),
     ):
@@ -146,6 +152,17 @@ def test_draws_are_those_of_the_full_package(seed, temperature, top_k, top_p, pe
     theirs, ours = sampler.Sampler(how, 3, torch.tensor([1, 2]), 20), Sampler(how, 3, np.array([1, 2]), 20)
     for logits in x:
         assert ours(logits.numpy().copy()).tolist() == theirs(logits.clone()).tolist()
+
+
+@given(seed=st.integers(0, 2**40), shape=st.tuples(st.integers(1, 9), st.integers(1, 99)), limit=st.integers(1, 2**27))
+def test_random_numbers_are_those_of_pytorch(seed, shape, limit):
+    ours, theirs = Draws(seed), torch.Generator().manual_seed(seed)
+    for _ in range(2):
+        wanted = torch.rand(shape, dtype=torch.float64, generator=theirs)
+        np.testing.assert_array_equal(ours.even(*shape), wanted.numpy())
+        np.testing.assert_array_equal(ours.even_single(*shape), torch.rand(shape, generator=theirs).numpy())
+        wanted = torch.randint(limit, (shape[1],), generator=theirs)
+        np.testing.assert_array_equal(ours.below(limit, shape[1]), wanted.numpy())
 
 
 @pytest.mark.parametrize("cutoffs", [(), (4, 9)])
@@ -198,14 +215,37 @@ load({str(runs / "forecast-lstm")!r}).predict()
 load({str(runs / "language-words")!r}).generate("the", length=3)
 load({str(runs / "classify-texts")!r}).predict(["fine great film"])
 load({str(runs / "classify-numbers")!r}).predict([np.zeros((3, 2))])
-for run, table in (("forecast-lstm", "newer.csv"), ("classify-texts", "reviews.csv")):
+assert load({str(runs / "transcribe-live")!r}).transcribe(0.9 * np.sin(np.arange(8000.0)), rate=8000).seconds == 1
+load({str(runs / "compose-rolls")!r}).compose(bars=2).wav()
+tune = load({str(runs / "compose-tokens")!r}).compose(bars=2)
+for ask in (
+    lambda: load({str(runs / "forecast-lstm")!r}).predict({str(runs / "newer.csv")!r}),
+    lambda: load({str(runs / "classify-texts")!r}).predict({str(runs / "reviews.csv")!r}),
+    lambda: load({str(runs / "transcribe-live")!r}).predict({str(runs / "recordings.csv")!r}),
+    lambda: load({str(runs / "transcribe-live")!r}).predict({str(runs / "sounds")!r}),
+    lambda: load({str(runs / "transcribe-live")!r}).live(rate=16000),
+    lambda: load({str(runs / "compose-tokens")!r}).compose({str(runs / "tunes")!r}),
+    tune.midi,
+):
     try:
-        load({str(runs)!r} + "/" + run).predict({str(runs)!r} + "/" + table)
+        ask()
     except InputError as error:
         print(error)
 """
-    told = in_another_process(script, [*HEAVY, "polars", "narwhals", "typing_extensions", "tokenizers", "pooch"])
-    assert told.count("pip install polars narwhals") == 2
+    absent = [*HEAVY, "polars", "narwhals", "typing_extensions", "tokenizers", "pooch", "soundfile", "soxr"]
+    told = in_another_process(script, absent)
+    assert told.count("pip install polars narwhals") == 3
+    assert told.count("pip install 'longshort[speech]'") == 2
+    assert told.count("pip install 'longshort[music]'") == 2
+
+
+def test_a_tune_goes_on_from_a_file(runs):
+    theirs, ours = (loaded(runs / "compose-tokens") for loaded in (tasks.load, load))
+    told = [model.compose(runs / "tunes" / "2.mid", bars=3, seed=4, key="kept") for model in (theirs, ours)]
+    np.testing.assert_array_equal(told[1].notes, told[0].notes)
+    assert (told[1].tempo, told[1].new) == (told[0].tempo, told[0].new)
+    assert told[0].new >= 12
+    np.testing.assert_allclose(*(m.predict(runs / "tunes", k=5)["probability"] for m in (ours, theirs)), atol=1e-6)
 
 
 def test_import_loads_numpy_and_safetensors_alone():
@@ -228,6 +268,16 @@ def test_what_cannot_be_loaded_is_said_in_a_line(runs, tmp_path):
         load(runs / "classify-texts").predict([np.zeros((3, 2))])
     with pytest.raises(InputError, match="the text is empty"):
         load(runs / "language-words").score("")
+    with pytest.raises(InputError, match="nothing was said yet"):
+        load(runs / "chat-copying").reply([])
+    with pytest.raises(InputError, match="n_best must not be above beam"):
+        load(runs / "translate-feeding").predict(["one"], beam=2, n_best=3)
+    with pytest.raises(InputError, match="fit one with live=True"):
+        load(runs / "transcribe-letters").live(rate=8000)
+    with pytest.raises(InputError, match="samples need rate="):
+        load(runs / "transcribe-letters").transcribe(np.zeros(8000))
+    with pytest.raises(InputError, match="top_k and top_p are for tokens"):
+        load(runs / "compose-rolls").compose(top_k=3)
     with pytest.raises(InputError, match="lies outside of the learnt ones"):
         load(runs / "forecast-lstm").predict(levels=(99,))
 

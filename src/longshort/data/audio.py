@@ -104,7 +104,10 @@ class Resampler:
     def __init__(self, source: int, target: int) -> None:
         self._stream: Any = None
         if source != target:
-            import soxr
+            try:
+                import soxr
+            except ImportError:
+                raise InputError("another sample rate needs soxr: pip install 'longshort[speech]'") from None
 
             self._stream = soxr.ResampleStream(source, target, 1, dtype="float32")
 

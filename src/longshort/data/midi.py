@@ -63,11 +63,12 @@ def read_tunes(source: Any) -> Tunes:
     never end are left out too.
 
     Raises:
-        InputError: a path is missing, or no tune is left.
+        InputError: a path is missing, no tune is left, or the library that reads MIDI is not installed.
     """
     paths: Sequence[Any] = [source] if isinstance(source, str | Path) else source
     if not isinstance(paths, Sequence) or not paths or not all(isinstance(path, str | Path) for path in paths):
         raise InputError("tunes are read from a MIDI file, several, or a folder: give at least one path")
+    symusic()
     parts: dict[str, list[Tune]] = {"training": []}
     broken: list[str] = []
     for name, path in _files([Path(path) for path in paths]):

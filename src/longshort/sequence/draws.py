@@ -30,7 +30,7 @@ class Draws:
         return drawn
 
     def below(self, limit: int, count: int) -> NDArray[np.int64]:
-        """Whole numbers from 0 to below a limit of at most 2³², (count,), as `torch.randint` gives them."""
+        """Whole numbers from 0 to below a limit of at most 2²⁷, (count,), as `torch.randint` gives them."""
         bits = self._random.randint(2**32, size=count, dtype=np.uint32)
         drawn: NDArray[np.int64] = bits.astype(np.int64) % limit
         return drawn
