@@ -13,17 +13,20 @@ from websockets.sync.client import connect
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-extensions", "--no-first-run"),
-    *("--disable-dev-shm-usage", "--remote-debugging-port=0"),
+    *("--disable-dev-shm-usage", "--remote-debugging-port=0", "--autoplay-policy=no-user-gesture-required"),
 ]
 KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowRight": 39}
 
 
 class Browser:
-    """One page of a browser of its own, with a profile that is thrown away."""
+    """One page of a browser of its own, with a profile that is thrown away; `heard` is a WAV file, what its microphone
+    hears again and again."""
 
-    def __init__(self, profile):
+    def __init__(self, profile, heard=None):
+        microphone = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+        microphone += (f"--use-file-for-fake-audio-capture={heard}",) if heard else ()
         self._process = subprocess.Popen(
-            [PROGRAM, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+            [PROGRAM, *OPTIONS, *microphone, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -64,6 +67,12 @@ class Browser:
         found = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
+
+    def choose(self, css, path):
+        """Choose a file in an input."""
+        document = self.call("DOM.getDocument")["root"]["nodeId"]
+        found = self.call("DOM.querySelector", nodeId=document, selector=css)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=found, files=[str(path)])
 
     def open(self, address, room):
         """Go to a page and wait until a room of it is shown."""

@@ -5,9 +5,13 @@ import threading
 import time
 
 import browser
+import numpy as np
 import pytest
 import torch
+from sounds import RATE, file_of
+from test_transcribe_estimator import spoken
 
+from longshort.data.midi import score_of
 from longshort.nn import LSTM, RNN
 from longshort.serve import Limits, create_app
 
@@ -31,8 +35,17 @@ def address(runs):
 
 
 @pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    one = browser.Browser(tmp_path_factory.mktemp("profile"))
+def said(tmp_path_factory):
+    """A WAV file of six words."""
+    path = tmp_path_factory.mktemp("said") / "said.wav"
+    parts = [spoken(["ding", "dong", "deng"], np.random.default_rng(k)) for k in range(2)]
+    path.write_bytes(file_of(np.concatenate(parts), rate=RATE))
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory, said):
+    one = browser.Browser(tmp_path_factory.mktemp("profile"), said)
     yield one
     one.close()
 
@@ -196,7 +209,123 @@ def test_a_conversation_by_keyboard(page, runs):
     assert sorted(heard) == sorted(["I am in Rome.", "Some fish.", *shown])
 
 
-@pytest.mark.parametrize("room", ["cell", "forecast", "language", "classify", "translate", "chat"])
+def button(name):
+    return f"[...document.querySelectorAll('button')].find((one) => one.textContent === {json.dumps(name)})"
+
+
+WORDS = "[...document.querySelectorAll('.words button')].map((one) => one.textContent)"
+
+
+@pytest.mark.parametrize("name", ["live", "transcribe"])
+@pytest.mark.parametrize("kind", ["wav", "mp3"])
+def test_a_file_is_heard_drawn_and_played(page, runs, said, tmp_path, name, kind):
+    chromium, path = page(name), said
+    if kind == "mp3":  # not taken by the service: the browser makes a WAV file of it
+        import soundfile
+
+        path = tmp_path / "said.mp3"
+        soundfile.write(path, *soundfile.read(said))
+    chromium.choose("input[type=file]", path)
+    chromium.until(f"{text('.status')}.includes(' in 2.')")
+    told = runs[name].model.transcribe(said)
+    if kind == "wav":
+        assert chromium.run(text("p.answer")) == told.text
+        assert chromium.run(WORDS) == [word.text for word in told.words]
+        assert f"sure to {100 * told.confidence:.0f} %" in chromium.run(text(".status"))
+    # Under their times: the words stand where they are said.
+    lefts = chromium.run("[...document.querySelectorAll('.words li')].map((one) => parseFloat(one.style.left))")
+    width = chromium.run("document.querySelector('figure canvas').getBoundingClientRect().width")
+    if kind == "wav" and name == "live":
+        starts = [width * word.start / told.seconds for word in told.words]
+        np.testing.assert_allclose(lefts[:-1], starts[:-1], atol=1)  # the last one may need room on its right
+        assert lefts[-2] < lefts[-1] <= starts[-1] + 1
+    # Something was drawn in each of its parts.
+    drawn = (
+        "(() => { const c = document.querySelector('figure canvas'), d = c.getContext('2d').getImageData(0, 0, c.width,"
+        "c.height).data, parts = [0, 0, 0]; for (let k = 3; k < d.length; k += 4) if (d[k]) parts[Math.min(2, "
+        "Math.floor(k / 4 / c.width / 90))]++; return parts; })()"
+    )
+    assert min(chromium.run(drawn)) > 100
+    chromium.run(f"{button('Play')}.click()")
+    chromium.until("parseFloat(document.querySelector('.playhead').style.left) > 20")
+    chromium.run(f"{button('Stop playing')}.click()")
+    assert chromium.run("document.querySelector('.playhead').hidden")
+    chromium.run("document.querySelector('.words button')?.click()")
+    chromium.until(f"Boolean({button('Stop playing')})")
+    chromium.run(f"{button('Stop playing')}.click()")
+
+
+@pytest.mark.parametrize("name", ["live", "transcribe"])
+def test_the_microphone(page, name):
+    """It hears the file with the six words again and again, from somewhere within it, perhaps with gaps."""
+    chromium = page(name)
+    chromium.run(f"{button('Record')}.focus()")
+    chromium.press(" ")
+    chromium.until(f"Boolean({button('Stop')})")
+    if name == "live":
+        # What is said is written while it is said.
+        chromium.until(f"{text('p.answer')}.split(' ').length > 2")
+        assert chromium.run(f"Boolean({button('Stop')})")
+    else:
+        time.sleep(1.5)
+    chromium.press(" ")
+    chromium.until("Boolean(document.querySelector('figure canvas'))")
+    heard = chromium.run(text("p.answer"))
+    if name == "live":
+        assert len(heard.split()) > 2
+        assert set(heard.split()) <= {"ding", "dong", "deng"}
+        assert chromium.run(WORDS) == heard.split()
+    assert chromium.run("document.querySelector('meter').hidden")
+
+
+def test_a_file_that_is_no_sound(page, tmp_path):
+    chromium = page("live")
+    (tmp_path / "said.wav").write_bytes(b"Ding. Dong.")
+    chromium.choose("input[type=file]", tmp_path / "said.wav")
+    chromium.until("document.querySelector('.status.wrong')?.textContent.startsWith('This is no sound')")
+
+
+@pytest.mark.parametrize("name", ["compose", "rolls"])
+def test_a_tune_is_drawn_played_and_kept(page, runs, tmp_path, name):
+    chromium = page(name)
+    fields = (
+        "Object.fromEntries([...document.querySelectorAll('form label')].map((one) => [one.textContent, one.control]))"
+    )
+    for field, value in (
+        ("Bars", 3),
+        ("Seed", 5),
+        ("Key", "D major"),
+        ("Instrument", 40),
+        ("Quarter notes a minute", 90),
+    ):
+        chromium.run(f"({fields})[{json.dumps(field)}].value = {json.dumps(value)}")
+    chromium.run("document.querySelector('button.main').focus()")
+    chromium.press("Enter")
+    label = chromium.until("document.querySelector('figure svg')?.getAttribute('aria-label')")
+    told = runs[name].model.compose(bars=3, seed=5, key="D major", instruments=(40,), tempo=90)
+    assert label.startswith(f"Piano roll of {len(told.notes)} notes over ")
+    assert chromium.run("document.querySelectorAll('figure rect').length") == len(told.notes)
+    assert chromium.run(text(".status")).startswith(
+        f"{len(told.notes)} notes, {told.seconds:.0f} seconds at 90 quarter"
+    )
+    chromium.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    chromium.run("document.querySelector('a[download]').click()")
+    kept = tmp_path / f"{name}.mid"
+    browser.wait(kept.exists, 20)
+    assert kept.read_bytes() == told.midi()
+    chromium.run(f"{button('Play')}.click()")
+    chromium.until("Number(document.querySelector('line[stroke-width]').getAttribute('x1')) > 60")
+    chromium.run(f"{button('Stop playing')}.click()")
+    assert chromium.run("document.querySelector('line[stroke-width]').getAttribute('visibility')") == "hidden"
+    # Another one goes on from a file.
+    path = tmp_path / "walk.mid"
+    path.write_bytes(score_of(np.array([(0.5 * k, 0.5, 60 + k % 7, 0) for k in range(24)]), 90).dumps_midi())
+    chromium.choose("input[type=file]", path)
+    chromium.run("document.querySelector('button.main').click()")
+    chromium.until("document.querySelectorAll('rect[fill=\"var(--soft)\"]').length >= 23")
+
+
+@pytest.mark.parametrize("room", ["cell", "forecast", "language", "classify", "translate", "chat", "live", "compose"])
 def test_narrow_dark_and_named(page, room):
     chromium = page(room)
     chromium.look(width=360, height=700, scheme="dark")

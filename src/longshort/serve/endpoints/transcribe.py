@@ -15,7 +15,7 @@ from longshort.serve.endpoints.body import Body, decoded
 from longshort.serve.errors import problem
 from longshort.serve.hearing import CHANNELS, RATES, Dictation, Frames, Heard, Recording, hear_on, listen
 from longshort.serve.house import House
-from longshort.serve.limits import LIVE_SECONDS, SECONDS
+from longshort.serve.limits import SECONDS
 from longshort.serve.runs import Run
 from longshort.tasks.transcribe import transcript
 
@@ -159,8 +159,6 @@ def card(run: Run) -> dict[str, Any]:
         "rate": plan.features.rate,
         "units": plan.unit,
         "seconds": SECONDS,
-        "live_seconds": LIVE_SECONDS if plan.live else None,
-        "types": sorted(SOUNDS),
     }
 
 

@@ -6,6 +6,7 @@ import { glass } from "./glass.js";
 
 const TASKS = {
   forecast: ["./forecast.js", "Forecast"], language: ["./language.js", "Write"], classify: ["./classify.js", "Classify"],
+  transcribe: ["./transcribe.js", "Transcribe"], compose: ["./compose.js", "Compose"],
   translate: ["./answer.js", "Translate"], summarize: ["./answer.js", "Summarize"], chat: ["./chat.js", "Talk"],
 };
 

@@ -1,4 +1,4 @@
-// How the page asks the service: JSON, server-sent events, sessions.
+// How the page asks the service: JSON, recordings, server-sent events, sessions.
 
 const stored = { get key() { return sessionStorage.getItem("longshort-key"); }, set key(value) { sessionStorage.setItem("longshort-key", value); } };
 
@@ -29,6 +29,8 @@ const sent = (body, signal) => ({ method: "POST", headers: { "Content-Type": "ap
 export const get = async (path) => (await fetched(path)).json();
 export const post = async (path, body) => (await fetched(path, sent(body))).json();
 
+export const send = async (path, body, type) => (await fetched(path, { method: "POST", headers: { "Content-Type": type }, body })).json();
+
 /** The data of each server-sent event, as they come. */
 export async function* events(path, body, signal) {
   const reader = (await fetched(path, sent(body, signal))).body.pipeThrough(new TextDecoderStream()).getReader();
@@ -51,6 +53,9 @@ export class Session {
 
   /** Whether what was said before is still remembered. */
   get alive() { return this.socket?.readyState === WebSocket.OPEN; }
+
+  /** Whether it was there and is no more. */
+  get ended() { return this.socket?.readyState > WebSocket.OPEN; }
 
   ask(message) {
     const answered = this.queue.then(() => this.#send(message));

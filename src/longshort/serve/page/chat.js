@@ -16,7 +16,7 @@ export function build(run) {
     event.preventDefault();
     const text = input.value.trim();
     if (!text) return;
-    if (begun && !session.alive) say("—", "The session has ended; the conversation begins anew.", false);
+    if (begun && session.ended) say("—", "The session has ended; the conversation begins anew.", false);
     begun = true;
     input.value = "";
     say("You", text, true);

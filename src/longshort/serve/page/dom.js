@@ -54,3 +54,6 @@ export function shaded(text, stretches, colour, hint) {
   box.append(text.slice(end));
   return box;
 }
+
+/** How wide a picture can be without being scrolled, in pixels. */
+export const room = () => Math.max(240, document.querySelector("section.run").clientWidth - 46);
