@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import torch
 
-from longshort import Classifier, Forecaster, InputError, LanguageModel
+from longshort import Classifier, Composer, Forecaster, InputError, LanguageModel, Transcriber
 from longshort.report import Above, Layer, explorer
 from longshort.study import explain, explain_network, study_gradients
 from longshort.study.report.explain_attribution import running
@@ -69,6 +69,34 @@ def waves():
     return pl.DataFrame(rows)
 
 
+def tunes(folder):
+    """Walks along a scale."""
+    from longshort.data.midi import score_of
+
+    (folder / "tunes").mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(16):
+        walk = 60 + np.abs(np.cumsum(rng.choice([-1, 1, 2], 24))) % 12
+        notes = np.array([(0.5 * place, 0.5, pitch, 0) for place, pitch in enumerate(walk)])
+        score_of(notes, 100).dump_midi(folder / "tunes" / f"{k:02}.mid")
+    return folder / "tunes"
+
+
+def tones(folder):
+    """Recordings of a low and of a high tone, each called by its name."""
+    import soundfile
+
+    rng = np.random.default_rng(0)
+    rows = []
+    for k in range(40):
+        time = np.arange(int(8000 * rng.uniform(0.25, 0.4))) / 8000
+        sound = np.sin(2 * np.pi * (300, 2000)[k % 2] * time) / 3 + 0.003 * rng.standard_normal(len(time))
+        soundfile.write(folder / f"{k:02}.wav", sound, 8000)
+        rows.append({"path": f"{k:02}.wav", "transcript": ("low", "high")[k % 2]})
+    pl.DataFrame(rows).write_csv(folder / "tones.csv")
+    return folder / "tones.csv"
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A run of every task, some of them of other cells."""
@@ -79,6 +107,8 @@ def runs(tmp_path_factory):
         "language": LanguageModel(batch_size=4, window=16, test=0.2, **SMALL).fit(story(folder), progress=Progress()),
         "classify": Classifier(embedding_size=8, **classify).fit(reviews(), progress=Progress()),
         "numbers": Classifier(cell="rnn", **classify).fit(waves(), id="id", step="t", progress=Progress()),
+        "compose": Composer(num_layers=1, tunes=2, bars=2, test=0.2, **SMALL).fit(tunes(folder), progress=Progress()),
+        "transcribe": Transcriber(num_layers=1, test=0.2, **SMALL).fit(tones(folder), progress=Progress()),
     }
     for name, model in models.items():
         model.save(folder / name)
@@ -90,7 +120,7 @@ def found(runs):
     return {name: explain(run, progress=Progress()) for name, run in runs.items()}
 
 
-NAMES = ("forecast", "language", "classify", "numbers")
+NAMES = ("forecast", "language", "classify", "numbers", "compose", "transcribe")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -110,6 +140,22 @@ def test_the_answer_is_that_of_the_run(found, runs, name):
             features, _, _ = fitted.network(torch.from_numpy(text.astype(np.int64)).unsqueeze(1))
             expected = fitted.network.log_probabilities(features[-1])[0]
         np.testing.assert_allclose(said, expected, atol=1e-5)
+    elif name == "compose":
+        tokens = [model.fitted.encoding.tokens.names.index(label) for label in found[name].subject.labels]
+        with torch.no_grad():
+            features, _, _ = model.fitted.network(torch.tensor(tokens).unsqueeze(1))
+            expected = model.fitted.network.log_probabilities(features[-1])[0]
+        np.testing.assert_allclose(said, expected, atol=1e-5)
+    elif name == "transcribe":
+        # The same steps as PyTorch's LSTM takes them.
+        network, x = model.fitted.network, found[name].subject.inputs[:1]
+        stride, width = model.fitted.plan.stride, model.fitted.plan.hidden_size
+        plain = torch.nn.LSTM(2 * width, width, bidirectional=True)
+        plain.load_state_dict(network.layers[0].state_dict())
+        with torch.no_grad():
+            read = torch.relu(network.front(torch.nn.functional.pad(x.transpose(1, 2), (stride + 1, 0))))
+            expected = network.output(plain(read.permute(2, 0, 1))[0])[-1, 0].log_softmax(-1)
+        np.testing.assert_allclose(said, expected, atol=1e-4)
     else:
         held = model.fitted.held_out
         lengths = [len(content) for content in held.content]
@@ -234,6 +280,10 @@ def test_a_file_to_look_at(runs, tmp_path, command):
         ("numbers", ["--text", "film"], "holds texts, the run was trained on sequences of numbers"),
         ("language", ["--which", "2"], "there is one held-out text alone: leave out which"),
         ("language", ["--text", "a"], "the text has 1 characters, at least 4 are needed: give a longer one"),
+        ("compose", ["--which", "99.mid"], "there is no tune '99.mid'"),
+        ("compose", ["--text", "do re mi"], "is a composer, which reads no --text: give a tune"),
+        ("transcribe", ["--steps", 2], "the recording has"),
+        ("transcribe", ["--text", "low"], "is a transcriber, which reads no --text: give a recording"),
         ("language", ["missing.txt"], "missing.txt"),
         ("language", ["-o", "."], "is a folder: name a file, such as"),
         ("language", ["-o", "no/such/page.html"], "cannot write no/such/page.html"),

@@ -11,6 +11,13 @@ import typer
 from longshort.cli.options import AsJson, Run, Text, Texts
 from longshort.errors import InputError
 
+# Tasks that read no text -> who does them, and what they read.
+WORDLESS = {
+    "compose": ("composer", "tune"),
+    "forecast": ("forecaster", "table"),
+    "transcribe": ("transcriber", "recording"),
+}
+
 
 def explain(
     run: Run,
@@ -44,8 +51,9 @@ def explain(
     if output and output.is_dir():
         raise InputError(f"{output} is a folder: name a file, such as {output / 'explained.html'}")
     model = load(run)
-    if model.task == "forecast" and text:
-        raise InputError(f"{run} is a forecaster, which reads no --text: give a table")
+    if model.task in WORDLESS and text:
+        who, what = WORDLESS[model.task]
+        raise InputError(f"{run} is a {who}, which reads no --text: give a {what}")
     found = explained(
         model, text or data, which=which, steps=steps, attribution=attribution, title=run.resolve().name,
         progress=TerminalProgress(),
