@@ -1,5 +1,7 @@
 """The page in a real browser: what each room does, by hand and by keyboard, and the numbers of the cell under glass."""
 
+import base64
+import io
 import json
 import threading
 import time
@@ -7,6 +9,7 @@ import time
 import browser
 import numpy as np
 import pytest
+import soundfile
 import torch
 from sounds import RATE, file_of
 from test_transcribe_estimator import spoken
@@ -221,8 +224,6 @@ WORDS = "[...document.querySelectorAll('.words button')].map((one) => one.textCo
 def test_a_file_is_heard_drawn_and_played(page, runs, said, tmp_path, name, kind):
     chromium, path = page(name), said
     if kind == "mp3":  # not taken by the service: the browser makes a WAV file of it
-        import soundfile
-
         path = tmp_path / "said.mp3"
         soundfile.write(path, *soundfile.read(said))
     chromium.choose("input[type=file]", path)
@@ -253,6 +254,27 @@ def test_a_file_is_heard_drawn_and_played(page, runs, said, tmp_path, name, kind
     chromium.run("document.querySelector('.words button')?.click()")
     chromium.until(f"Boolean({button('Stop playing')})")
     chromium.run(f"{button('Stop playing')}.click()")
+
+
+def test_sound_in_javascript_is_that_of_the_libraries(page):
+    chromium, rng = page("live"), np.random.default_rng(0)
+    sound = rng.uniform(-1.2, 1.2, 999).astype(np.float32)
+    sent = chromium.run(
+        f"import('/page/sound.js').then(async (m) => m.base64(new Uint8Array(await m.wav(Float32Array.from("
+        f"{json.dumps(sound.tolist())}), 11025).arrayBuffer())))"
+    )
+    read, rate = soundfile.read(io.BytesIO(base64.b64decode(sent)))
+    assert rate == 11_025
+    np.testing.assert_allclose(read, np.clip(sound, -1, 1), atol=2**-14)
+    some = sound[:256].astype(np.float64)
+    found = chromium.run(
+        f"import('/page/wave.js').then((m) => {{ const re = Float64Array.from({json.dumps(some.tolist())}),"
+        "im = new Float64Array(256); m.fourier(re, im); return [[...re], [...im]]; })"
+    )
+    np.testing.assert_allclose(found[0] + 1j * np.array(found[1]), np.fft.fft(some), atol=1e-9)
+    assert chromium.run(
+        "import('/page/sound.js').then((m) => [...m.joined([[1, 2], [], [3]].map((c) => Float32Array.from(c)))])"
+    ) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name", ["live", "transcribe"])

@@ -11,13 +11,13 @@ export const named = (pitch) => `${NAMES[pitch % 12]}${Math.floor(pitch / 12) - 
 export function roll({ notes, key, new: begins }) {
   const pitched = notes.filter(({ program }) => program >= 0), pitches = pitched.map(({ pitch }) => pitch);
   const low = pitches.length ? Math.min(...pitches) : 60, high = pitches.length ? Math.max(...pitches) : 72;
-  const bottom = low - (low % 12), top = high + 2, height = KEY * (top - bottom + 1);
+  const bottom = low - 2, top = high + 2, height = KEY * (top - bottom + 1);
   const end = Math.ceil(notes.reduce((most, note) => Math.max(most, note.start + note.duration), 4));
   const wide = Math.max(QUARTER, (room() - LEFT) / end), width = LEFT + wide * end;
   const x = (quarter) => LEFT + wide * quarter, y = (pitch) => KEY * (top - pitch);
   const programs = [...new Set(pitched.map(({ program }) => program))].sort((a, b) => a - b);
   const parts = [];
-  for (let octave = bottom; octave <= top; octave += 12) {
+  for (let octave = 12 * Math.ceil(bottom / 12); octave <= top; octave += 12) {
     parts.push(svg("line", { x1: LEFT, x2: width, y1: y(octave) + KEY, y2: y(octave) + KEY, stroke: "var(--edge)" }));
     parts.push(svg("text", { x: LEFT - 8, y: y(octave) + KEY - 1, "text-anchor": "end" }, named(octave)));
   }
