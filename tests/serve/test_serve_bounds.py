@@ -1,7 +1,9 @@
 """What is wrong, too much or not allowed gets a clear 4xx, and never a 5xx."""
 
 import base64
+import copy
 import json
+from dataclasses import replace
 
 import httpx2
 import numpy as np
@@ -13,7 +15,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from longshort.data.midi import score_of
 from longshort.errors import InputError
-from longshort.serve import Limits, serve
+from longshort.serve import Limits, create_app, serve
 from longshort.serve.runs import load_runs
 
 JSON = {"content-type": "application/json"}
@@ -109,6 +111,16 @@ def test_wrong_recordings(app, ask, content, kind, status, what):
     assert (answer.status_code, list(answer.json())) == (status, ["error"])
     assert what in answer.json()["error"]
     assert beside.status_code == 200  # whoever is computed with it is answered
+
+
+def test_a_run_of_features_takes_no_sound(runs, ask):
+    model = copy.copy(runs["transcribe"].model)
+    plan = model.fitted.plan
+    model._fitted = replace(model.fitted, plan=replace(plan, features=replace(plan.features, rate=0)))
+    app = create_app([replace(runs["transcribe"], model=model)])
+    (answer,) = ask(app, ("POST", HEAR, {"content": file_of(TONE), "headers": {"content-type": "audio/wav"}}))
+    assert answer.status_code == 422
+    assert "trained on features that were computed elsewhere" in answer.json()["error"]
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -286,7 +286,7 @@ def test_the_microphone(page, name):
     chromium.until(f"Boolean({button('Stop')})")
     if name == "live":
         # What is said is written while it is said.
-        chromium.until(f"{text('p.answer')}.split(' ').length > 2")
+        chromium.until("document.querySelectorAll('p.answer span').length > 2")
         assert chromium.run(f"Boolean({button('Stop')})")
     else:
         time.sleep(1.5)
@@ -298,6 +298,18 @@ def test_the_microphone(page, name):
         assert set(heard.split()) <= {"ding", "dong", "deng"}
         assert chromium.run(WORDS) == heard.split()
     assert chromium.run("document.querySelector('meter').hidden")
+
+
+def test_a_file_is_dropped(page, runs, said):
+    chromium = page("live")
+    sent = base64.b64encode(said.read_bytes()).decode()
+    chromium.run(
+        f"import('/page/sound.js').then((m) => {{ const data = new DataTransfer(); data.items.add(new File([m.unbase64("
+        f"'{sent}')], 'said.wav')); document.querySelector('.drop').dispatchEvent(new DragEvent('drop', "
+        "{ dataTransfer: data })); })"
+    )
+    chromium.until("Boolean(document.querySelector('figure canvas'))")
+    assert chromium.run(text("p.answer")) == runs["live"].model.transcribe(said).text
 
 
 def test_a_file_that_is_no_sound(page, tmp_path):

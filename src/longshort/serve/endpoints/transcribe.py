@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, WebSocket
 from pydantic import BaseModel, ConfigDict, Field
 
+from longshort.data.audio import check_soundfile
 from longshort.errors import InputError
 from longshort.serve.body import SOUNDS, content_type
 from longshort.serve.endpoints.body import Body, decoded
@@ -97,8 +98,14 @@ class HeardSoFar(Body):
 
 
 def add(router: APIRouter, run: Run, house: House) -> None:
-    """POST predict, and a session if the run is live."""
+    """POST predict, and a session if the run is live.
+
+    Raises:
+        InputError: the library that reads audio is missing.
+    """
     model = run.model
+    if model.fitted.plan.features.rate:
+        check_soundfile()
 
     def compute(asks: list[tuple[Recording, int | None, bool]]) -> list[Heard]:
         return listen(model, asks)

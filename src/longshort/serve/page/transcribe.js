@@ -17,7 +17,7 @@ export function build(run) {
   const level = el("meter", { min: 0, max: 1, value: 0, "aria-label": "Loudness", hidden: true });
   const told = status(), text = el("p", { class: "text answer", "aria-live": "polite", hidden: true }), picture = el("div", {});
   const session = live ? new Session(`/runs/${run.name}/session`) : null, player = new Player();
-  // A take is a recording as it grows: all samples, those that wait to be sent, the words that are known.
+  // A take is a recording as it grows: all samples, those that wait to be sent, whether some were.
   let microphone = null, sound = null, take = null, sending = null;
 
   function say(value) { text.hidden = false; text.textContent = value || "(nothing)"; }
@@ -32,7 +32,7 @@ export function build(run) {
     play.disabled = !samples;
     picture.replaceChildren(...(samples ? [pictured(samples, at, answer, playFrom)] : []));
   }
-  function clear() { player.stop(); picture.replaceChildren(); text.hidden = true; play.disabled = true; }
+  function clear() { player.stop(); picture.replaceChildren(); text.replaceChildren(); text.hidden = true; play.disabled = true; }
 
   /** A file: sent as it is if the service reads it, else what the browser makes of it. */
   async function hear(given) {
@@ -47,7 +47,7 @@ export function build(run) {
 
   async function start() {
     clear();
-    take = { chunks: [], waiting: [], words: [], begun: false };
+    take = { chunks: [], waiting: [], begun: false };
     microphone = new Microphone();
     told.say("Asking for the microphone …");
     try {
@@ -55,7 +55,7 @@ export function build(run) {
       record.textContent = "Stop";
       level.hidden = false;
       told.say(`Listening … It stops by itself after ${longest} seconds.`);
-      if (live) say("…");
+      text.hidden = !live;
     } catch (error) { await quit(); told.fail(error); }
   }
   function grow(chunk) {
@@ -74,9 +74,10 @@ export function build(run) {
         const some = take.waiting.splice(0, AT_ONCE);
         const answer = await session.ask({ samples: base64(pcm(joined(some))), rate: take.rate, restart: !take.begun, last: end && !take.waiting.length });
         take.begun = true;
-        take.words.splice(answer.begin, take.words.length, ...answer.words);
-        say(take.words.map((word) => word.text).join(" ") || "…");
         if (answer.last) return answer;
+        // A word is an element of its own, so that a screen reader reads those that are new.
+        while (text.childElementCount > answer.begin) text.lastElementChild.remove();
+        text.append(...answer.words.map((word) => el("span", {}, `${word.text} `)));
       } while (take.waiting.length || end);
     } catch (error) { await quit(); told.fail(error); } finally { sending = null; }
     return null;
