@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from longshort.data.midi import first_tune, notes_of, read_tunes, score_of, tempo_of
+from longshort.data.midi import first_tune, notes_of, read_tunes, score_of, tempo_of, tune_in
 from longshort.errors import InputError
 
 pytest.importorskip("symusic")
@@ -46,6 +46,16 @@ def test_what_is_written_is_read(tmp_path):
     assert tune.name == "tune.mid"
     np.testing.assert_array_equal(notes_of(tune.score), [[0, 1, 60, 0], [1, 0.5, 64, 0]])
     assert tempo_of(tune.score) == 120
+
+
+def test_what_a_file_holds_is_read_as_the_file(tmp_path):
+    held = tune_in(WHOLE, "mine")
+    assert held.name == "mine"
+    file = first_tune(folder_of(tmp_path, tune=WHOLE))
+    np.testing.assert_array_equal(notes_of(held.score), notes_of(file.score))
+    for wrong, what in ((b"", "empty"), (b"la la la", "not a MIDI file"), (midi(END), "no notes")):
+        with pytest.raises(InputError, match=rf"the MIDI file cannot be read \({what}\): give one with notes"):
+            tune_in(wrong)
 
 
 BROKEN = {
