@@ -105,7 +105,7 @@ def test_layers_point_down():
 
     root = Path(longshort.__file__).parent
     low = ("errors", "lazy", "wording", "scores", "settings", "space", "ops", "nn", "artifact", "data", "training")
-    low += ("sequence", "explainable", "exportable", "estimator", "export")
+    low += ("explainable", "exportable", "sequence", "estimator", "export")
     order = [*low, "report", "tasks", "runtime", "study", "serve", "cli", "__main__"]
     for path in root.rglob("*.py"):
         parts = path.relative_to(root).with_suffix("").parts

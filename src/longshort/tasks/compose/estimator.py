@@ -16,6 +16,7 @@ from longshort.data.midi import Tune, first_tune, tempo_of
 from longshort.errors import InputError, Note
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
+from longshort.exportable import Exportable
 from longshort.space import Ranges
 from longshort.tasks.compose import store
 from longshort.tasks.compose.authors import author
@@ -173,6 +174,12 @@ class Composer(Estimator[ComposeConfig, Material, Fitted]):
 
         part = self.fitted.held_out if data is None else self._pieces(data)
         return explainable(self, part.chosen([chosen(which, part.names, "tune")]), steps)
+
+    def exportable(self) -> Exportable:
+        """The network and what stands around it, for `longshort export`."""
+        from longshort.tasks.compose.exporting import exportable
+
+        return exportable(self)
 
     # -- the life cycle ------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from longshort.data.tokens import Tokenizer
 from longshort.errors import InputError, Note
 from longshort.estimator import Checks, Estimator
 from longshort.explainable import Explainable, chosen
+from longshort.exportable import Exportable
 from longshort.space import Ranges
 from longshort.tasks.transcribe import store
 from longshort.tasks.transcribe.baselines import REFERENCES, Baselines, isolated, most_frequent
@@ -201,6 +202,12 @@ class Transcriber(Estimator[TranscribeConfig, Material, Fitted]):
         if data is not None:
             utterances = self._read_new(data, None, need_transcripts=False)
         return explainable(self, utterances, chosen(which, utterances.names, "recording"), steps)
+
+    def exportable(self) -> Exportable:
+        """The network and what stands around it, for `longshort export`."""
+        from longshort.tasks.transcribe.exporting import exportable
+
+        return exportable(self)
 
     # -- the life cycle ------------------------------------------------------------------------------------------------
 
