@@ -425,6 +425,15 @@ def test_the_verbs_of_the_command(run, data, tmp_path, capfd):
     assert "overall" in json.loads(capfd.readouterr().out)
 
 
+def test_the_networks_of_a_run_run_elsewhere(run, tmp_path, capfd):
+    assert main("export", run, "-o", tmp_path / "out") == 0
+    shown, written = capfd.readouterr(), {path.name for path in (tmp_path / "out").iterdir()}
+    networks = [line for line in shown.out.splitlines() if ".onnx: largest difference" in line]
+    assert len(networks) == sum(name.endswith(".onnx") for name in written) >= 1
+    assert all(float(line.split()[-1]) < 1e-5 for line in networks)
+    assert len(written) >= len(networks) + 2  # what stands around them, and export.json
+
+
 def test_a_run_is_not_replaced_unasked(case, run, data, capfd):
     before = (run / "model.safetensors").read_bytes()
     for more in ([], ["--resume"]):
