@@ -16,6 +16,8 @@ from longshort.export import export_onnx
 from longshort.exportable import Exportable, Part, Value
 from longshort.tasks import load
 from longshort.tasks.compose.scoring import step_nats
+from longshort.tasks.transcribe.features import LogMel
+from longshort.tasks.transcribe.normalising import normalised
 
 
 def session(folder):
@@ -178,6 +180,13 @@ def frames_of(sound, told):
     return found.astype(np.float32)
 
 
+def same_frames(frames, sound, model):
+    """Whether they are those of the full package, which has them in float32."""
+    plan = model.fitted.plan
+    (wanted,) = normalised(plan.normalise, [LogMel(8000, plan.features.inputs)(sound)], (), model.fitted.prior)
+    np.testing.assert_allclose(frames, wanted, atol=1e-4)
+
+
 def text_of(logs, told):
     """The text along the likeliest path."""
     best = logs.argmax(-1)
@@ -200,6 +209,7 @@ def test_a_transcriber_of_whole_recordings(made, tmp_path):
     frames = [frames_of(soundfile.read(file)[0], features) for file in files]
     lengths = np.array([len(f) for f in frames])
     assert len(set(lengths.tolist())) > 1
+    same_frames(frames[0], soundfile.read(files[0])[0], model)
     padded = np.zeros((lengths.max(), len(files), features["inputs"]), np.float32)
     for k, f in enumerate(frames):
         padded[: len(f), k] = f
@@ -225,6 +235,7 @@ def test_a_live_transcriber_chunk_by_chunk(made, tmp_path, cell, stride):
     sounds = [soundfile.read(runs / "sounds" / f"{k:02}.wav")[0] for k in range(3)]
     short = min(map(len, sounds))
     frames = np.stack([frames_of(sound[:short], features) for sound in sounds], 1)
+    same_frames(frames[:, 1], sounds[1][:short], model)
     edge = np.zeros((features["edge"], *frames.shape[1:]), np.float32)
     given = {value.name: np.zeros((2, 3, value.shape[2]), np.float32) for value in network.get_inputs()[2:]}
     given["rest"], found = edge, []
