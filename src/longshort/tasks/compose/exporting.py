@@ -25,7 +25,7 @@ def exportable(model: Composer) -> Exportable:
     if isinstance(network, LanguageNetwork):
         assert isinstance(encoding, TokenEncoding)
         begin, end = encoding.tokens.begin, encoding.tokens.end
-        how = (
+        how: tuple[str, ...] = (
             "tokenizer.json names the tokens of miditok's REMI in the order of their numbers.",
             f"A tune begins with token {begin} and ends when token {end} comes.",
             "Which tokens may follow which is told in longshort/data/music_tokens.py; the network has only learnt it.",
