@@ -30,6 +30,21 @@ def main() -> None:
     show("Penn Treebank, characters", ["ptb-characters"], told, "language")
     show("Tiny Shakespeare, characters", ["shakespeare"], ["nats", *told], "language")
     show("One text, word by word", ["generation"], ["tokens/s", "ratio"], "language")
+    show("Multi30k, German to English, test 2016", ["multi30k"], ["BLEU", "chrF", *told], "seq2seq")
+    rouge = ["ROUGE-1", "ROUGE-2", "ROUGE-L"]
+    show("AESLC, e-mails to subjects", ["aeslc"], rouge, "seq2seq")
+    contexts = ("the whole context", "the last turn alone", "the context of another dialogue")
+    told_what = [f"perplexity with {what}" for what in contexts]
+    show("SGD, dialogues", ["sgd"], ["perplexity", *told_what, "BLEU", "distinct-1", "distinct-2"], "seq2seq")
+    show("Translations, beam of 5, 32 at once", ["decoding"], ["sentences/s", "ratio"], "seq2seq")
+    heard = ["word error rate", "character error rate", "weights", "seconds"]
+    show("Spoken digits", ["fsdd"], heard, "speech")
+    show("Spoken digits, a speaker left out", ["fsdd-speakers"], heard, "speech")
+    show("Strings of spoken digits", ["digit-strings"], heard, "speech")
+    show("AN4, speakers never heard", ["an4"], heard, "speech")
+    show("JSB Chorales, piano rolls", ["jsb"], ["nats", "weights", "seconds"], "music")
+    show("Nottingham, piano rolls", ["nottingham-rolls"], ["nats", "weights", "seconds"], "music")
+    show("Nottingham, tunes", ["nottingham-tunes"], ["nats", "weights", "seconds"], "music")
     show("Start-up", ["start-up"], ["seconds, median of 5", "slowest"])
 
 
@@ -45,6 +60,7 @@ def show(title: str, parts: Sequence[str], metrics: Sequence[str], family: str =
     peer = RESULTS / "peer-neuralforecast.jsonl"
     if "m4" in parts and peer.exists():
         rows.update(averaged([json.loads(line) for line in peer.read_text().splitlines()]))
+    rows = {name: row for name, row in rows.items() if any(row.get(m) is not None for m in metrics)}
     if not rows:
         return
     shown = [m for m in metrics if any(row.get(m) is not None for row in rows.values())]
@@ -74,6 +90,9 @@ def cell(row: Mapping[str, Any], metric: str) -> str:
         return f"{value:,.0f}"
     if metric.startswith("coverage"):
         return f"{100 * value:.0f} %"
+    if metric.endswith("error rate"):
+        spread = row.get(f"{metric} ±")
+        return f"{100 * value:.1f}" + (f" ± {100 * spread:.1f}" if spread is not None else "") + " %"
     digits = 0 if metric.startswith("seconds") and value > 10 else 1 if metric == "sMAPE" else 2 if value > 10 else 3
     spread = row.get(f"{metric} ±")
     return f"{value:.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None and "sec" not in metric else "")
