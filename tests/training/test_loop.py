@@ -352,6 +352,7 @@ def test_killed_for_good_and_resumed(tmp_path, whole):
     resumed, resumed_checks, watcher = run(tmp_path, problem=LeastSquares(dropout=0.2, validated=kind == "validated"))
     assert (state(resumed), resumed_checks) == (state(problem), checks)
     assert watcher.steps[0] > 4
+    assert watcher.checks == checks  # of those before the resumption too
 
 
 def test_checkpoints_are_safetensors(tmp_path):

@@ -57,7 +57,8 @@ def train(
         seed: of batches and dropout; the initial weights are the caller's.
         hardware: where.
         checkpoints: folder for last.safetensors and best.safetensors; if there is a last one, training goes on from it.
-        watcher: told of every step and every look at the validation split.
+        watcher: told of every step and every look at the validation split; of a resumed training first of the looks
+            that the checkpoint knows.
 
     Returns:
         One `Check` for every look, those before a resumption included.
@@ -70,6 +71,8 @@ def train(
     module = _Module(problem, schedule, seed, watcher, checkpoints)
     if module.last.exists():
         module.checks = _checks(SafetensorsIO().load_checkpoint(module.last))
+        for check in module.checks:  # whoever was told of them may be gone, or was not reached
+            watcher.check(check)
     if not module.finished:
         with _quiet(), _interruptible():
             trainer = _trainer(
