@@ -20,8 +20,8 @@ help:  ## what there is to make
 
 $(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(CSRC)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt scikit-build-core nanobind
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --no-build-isolation $(KEPT) --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt scikit-build-core nanobind
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation $(KEPT) --editable '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED)  ## train a forecaster on Seattle's weather, compare it, draw the report
@@ -61,15 +61,15 @@ wheel: $(INSTALLED)  ## build the wheel, install it alone into a fresh environme
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation $(KEPT) --wheel --sdist
 	$(PYTHON) -m venv --clear .venv-wheel
-	.venv-wheel/bin/python -m pip install --quiet --no-compile --constraint constraints.txt dist/*.whl
+	.venv-wheel/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
 	cd .venv-wheel && bin/longshort --version && bin/python ../examples/forecast.py
 
 runtime: $(INSTALLED)  ## install that wheel without PyTorch, and compare the runtime there with the full package
 	rm -rf build/runs && mkdir -p build/runs
 	$(BIN)/python tests/runtime/runtime_runs.py build/runs
 	$(PYTHON) -m venv --clear .venv-runtime
-	.venv-runtime/bin/python -m pip install --quiet --no-compile --no-deps dist/*.whl
-	.venv-runtime/bin/python -m pip install --quiet --no-compile --constraint constraints.txt numpy safetensors tokenizers polars narwhals soundfile soxr
+	.venv-runtime/bin/python -m pip install --quiet --no-deps dist/*.whl
+	.venv-runtime/bin/python -m pip install --quiet --constraint constraints.txt numpy safetensors tokenizers polars narwhals soundfile soxr
 	cd .venv-runtime && bin/python ../tests/runtime/runtime_answers.py ../build/runs
 
 core-test:  ## the core's tests, from C++ alone
