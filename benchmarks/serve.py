@@ -181,7 +181,8 @@ def sessions(runs: Sequence[Path], seconds: float, count: int) -> dict[str, Any]
     """Many sessions that type a text each, by characters, and what each was told beside its own offline run."""
     run = _first(runs, "language")
     model = load(run)
-    texts = [text * 10 for text in _texts(count, seed=1)]
+    steps = int(4 * seconds)
+    texts = [text * (1 + steps // len(text)) for text in _texts(count, seed=1)]
     told: list[list[float]] = [[] for _ in texts]
     times, memory, errors = list[float](), list[float](), Counter[str]()
 
@@ -191,7 +192,7 @@ def sessions(runs: Sequence[Path], seconds: float, count: int) -> dict[str, Any]
         try:
             async with connect(f"ws://127.0.0.1:{port}/runs/{run.name}/session", compression=None) as socket:
                 await asyncio.sleep(max(0.0, began + 0.25 * k / count - time.perf_counter()))
-                for place in range(int(4 * seconds)):
+                for place in range(steps):
                     begun = time.perf_counter()
                     await socket.send(json.dumps({"text": texts[k][place], "k": 1}))
                     told[k] += json.loads(await socket.recv())["log_probabilities"]
@@ -199,6 +200,7 @@ def sessions(runs: Sequence[Path], seconds: float, count: int) -> dict[str, Any]
                     await asyncio.sleep(max(0.0, began + 0.25 * (place + 1 + k / count) - time.perf_counter()))
         except Exception as error:  # counted, so that the others go on
             errors[type(error).__name__] += 1
+            print(f"session {k}: {error!r}", file=sys.stderr)
 
     async def all_of_them(one_service: Service) -> None:
         async def watch() -> None:

@@ -280,7 +280,7 @@ def test_a_chunk_that_came_too_late_is_not_passed_over(runs):
         def __init__(self):
             self.late = False
 
-        async def __call__(self, chunk):
+        async def patiently(self, chunk):
             (said,) = hear_on([chunk])
             if self.late:
                 raise LateError

@@ -112,6 +112,18 @@ def test_a_full_queue_refuses_at_once():
     assert all(isinstance(one, BusyError) for one in found[4:])
 
 
+def test_a_session_waits_where_others_are_refused():
+    async def run():
+        together = queue(lambda asks: asks, queue=2, batch=1, wait_ms=20)
+        answers = asyncio.gather(*(together.patiently(k) for k in range(5)))
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await together(9)
+        assert await answers == list(range(5))
+
+    asyncio.run(run())
+
+
 def test_what_takes_too_long_is_given_up():
     import threading
 

@@ -96,6 +96,14 @@ class Together(Generic[Ask, Answer]):
         """
         if self.full:
             raise BusyError(BUSY)
+        return await self.patiently(ask)
+
+    async def patiently(self, ask: Ask) -> Answer:
+        """The same, however many wait: for sessions, whose number is bounded and which ask one thing at a time.
+
+        Raises:
+            LateError: it was not computed in time.
+        """
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((ask, answer))
         if self._worker is None:

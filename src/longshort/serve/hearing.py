@@ -199,7 +199,7 @@ class Dictation:
             raise InputError(f"a recording lasts {LIVE_SECONDS:,} s at most: send last, and begin another")
         live = live or self._model.live(rate=rate, beam=beam)
         try:
-            said = await self._together(Chunk(live, np.frombuffer(samples, "<i2"), new, last))
+            said = await self._together.patiently(Chunk(live, np.frombuffer(samples, "<i2"), new, last))
         except LateError:
             self._lost = True
             raise

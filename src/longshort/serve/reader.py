@@ -180,7 +180,7 @@ class Typed:
         settled = None if restart else self._settled
         if settled is None:
             start = self._reader.to_continue("")
-            found = await self._together(start)
+            found = await self._together.patiently(start)
             settled = _Place(0, found)
         pending = ("" if restart else self._pending) + text
         cut = _settles(pending) if self._grows and len(pending) <= LONGEST else len(pending)
@@ -205,7 +205,7 @@ class Typed:
 
     async def _read(self, place: _Place, ids: IntArray) -> _Place:
         """Tokens after a place; the first one's log-probability is known from what was read before."""
-        found = await self._together(Ask(ids, place.found.state, ids, place.found.last))
+        found = await self._together.patiently(Ask(ids, place.found.state, ids, place.found.last))
         return _Place(place.count + len(ids), found)
 
 

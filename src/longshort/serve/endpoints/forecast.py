@@ -113,7 +113,7 @@ def add(router: APIRouter, run: Run, house: House) -> None:
             asked = AskedSeries(id=name, start=message.start, y=message.y, past=message.past)
             same = kept if kept is not None and kept.id == name and not message.restart else None
             series = newest(asked, same)
-            (answer,) = await together([series])
+            (answer,) = await together.patiently([series])
             kept = series.tail(STEPS)
             _add_history(answer, known, series, message.history)
             return answer
